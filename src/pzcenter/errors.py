@@ -1,0 +1,186 @@
+"""Every error that PZ Center raises on purpose.
+
+Three families tell a caller what to do: :class:`UsageError` (mend the input or the call), :class:`TransientError`
+(try again), :class:`InternalError` (report it). Each class has a ``code`` that never changes: it goes out by
+every interface and is what programs should compare.
+
+A message says what was wrong, the value that was seen, and what is accepted. One bad object in a batch is a flag
+(see :mod:`pzcenter.schema.flags`), not an error; a bad partition is an error that names the partition.
+"""
+
+from __future__ import annotations
+
+__all__ = [
+    "BandError",
+    "ChecksumError",
+    "ColumnError",
+    "ConfigError",
+    "DuplicateIdError",
+    "EmptyTableError",
+    "EngineError",
+    "FileFormatError",
+    "GridError",
+    "InternalError",
+    "MissingDependencyError",
+    "ModelError",
+    "NotFoundError",
+    "OutputExistsError",
+    "PZCenterError",
+    "PartitionError",
+    "SchemaError",
+    "ShapeError",
+    "StorageError",
+    "TransientError",
+    "UnitError",
+    "UsageError",
+    "error_classes",
+]
+
+
+class PZCenterError(Exception):
+    """Root of all errors of PZ Center."""
+
+    code = "pzcenter"
+
+
+class UsageError(PZCenterError, ValueError):
+    """The caller can mend it: wrong argument, wrong file, wrong configuration."""
+
+    code = "usage"
+
+
+class TransientError(PZCenterError):
+    """Nothing is wrong with the request: the same call may succeed later."""
+
+    code = "transient"
+
+
+class InternalError(PZCenterError):
+    """A fault of PZ Center itself: please report it."""
+
+    code = "internal"
+
+
+class ShapeError(UsageError):
+    """Arrays whose shapes do not fit each other."""
+
+    code = "shape"
+
+
+class GridError(UsageError):
+    """A redshift grid that is not increasing, too short, or does not cover what it must."""
+
+    code = "grid"
+
+
+class UnitError(UsageError):
+    """Numbers that are not in the unit they are declared in, such as magnitudes given as fluxes."""
+
+    code = "unit"
+
+
+class BandError(UsageError):
+    """Bands that the model, the filter set or the table does not have."""
+
+    code = "band"
+
+
+class ColumnError(UsageError):
+    """Columns that are missing, doubled or of the wrong type."""
+
+    code = "column"
+
+
+class SchemaError(UsageError):
+    """A table definition that cannot be read, or a table that does not satisfy its definition."""
+
+    code = "schema"
+
+
+class DuplicateIdError(UsageError):
+    """Object ids that must be unique and are not."""
+
+    code = "duplicate_id"
+
+
+class EmptyTableError(UsageError):
+    """A table without rows where at least one is needed."""
+
+    code = "empty_table"
+
+
+class FileFormatError(UsageError):
+    """A file that cannot be read as what it claims to be: truncated, mislabelled, not a table."""
+
+    code = "file_format"
+
+
+class NotFoundError(UsageError, LookupError):
+    """A file, method, mapping or template set that does not exist under this name."""
+
+    code = "not_found"
+
+
+class OutputExistsError(UsageError):
+    """The output is already there, and neither resuming nor overwriting was asked for."""
+
+    code = "output_exists"
+
+
+class ConfigError(UsageError):
+    """A setting that is unknown, or whose value is not accepted."""
+
+    code = "config"
+
+
+class ModelError(UsageError):
+    """A trained model that is damaged, of another method, or does not fit the data it is used on."""
+
+    code = "model"
+
+
+class ChecksumError(UsageError):
+    """A file whose content is not what its manifest recorded."""
+
+    code = "checksum"
+
+
+class MissingDependencyError(UsageError, ImportError):
+    """An optional package is needed for this and is not installed."""
+
+    code = "missing_dependency"
+
+
+class StorageError(TransientError, OSError):
+    """The disk or object store refused: no space left, quota, permission."""
+
+    code = "storage"
+
+
+class PartitionError(InternalError):
+    """One or more partitions of a run failed; the others are complete and kept."""
+
+    code = "partition"
+
+
+class EngineError(InternalError):
+    """A numerical engine gave something that it must never give."""
+
+    code = "engine"
+
+
+def error_classes() -> dict[str, type[PZCenterError]]:
+    """All error classes by their stable code.
+
+    Returns
+    -------
+    dict of str to type
+        One entry per class of this module.
+    """
+    found: dict[str, type[PZCenterError]] = {}
+    queue: list[type[PZCenterError]] = [PZCenterError]
+    while queue:
+        cls = queue.pop()
+        found[cls.code] = cls
+        queue.extend(cls.__subclasses__())
+    return dict(sorted(found.items()))
