@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import operator
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -16,9 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["arrow_schema", "check_table"]
 
-# Numbers that other catalogues write for "missing"; never in a redshift column of ours.
-SENTINELS = (-9999.0, -999.0, -99.0, -9.0, -1.0, 99.0, 999.0, 9999.0)
+# Numbers that other catalogues write for "missing". The positive ones (99, 999) break the range of a redshift anyway,
+# but can be the true kurtosis of a p(z).
+SENTINELS = (-9999.0, -999.0, -99.0)
 
+_OPERATORS = {"<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
 _TIMESTAMP = pa.timestamp("us", tz="UTC")
 
 
@@ -155,19 +158,16 @@ def _check_column(values: Any, column: Column, table: str) -> None:
 def _fits(kind: pa.DataType, column: Column) -> bool:
     expected = _value_type(column)
     if not column.arraysize:
-        return kind == expected or (expected == pa.string() and kind == pa.large_string())
+        return bool(kind == expected or (expected == pa.string() and kind == pa.large_string()))
     is_fixed = pa.types.is_fixed_size_list(kind)
     if column.arraysize == "*":
-        return (is_fixed or pa.types.is_list(kind) or pa.types.is_large_list(kind)) and kind.value_type == expected
-    return is_fixed and kind.value_type == expected and kind.list_size == int(column.arraysize)
+        is_list = is_fixed or pa.types.is_list(kind) or pa.types.is_large_list(kind)
+        return bool(is_list and kind.value_type == expected)
+    return bool(is_fixed and kind.value_type == expected and kind.list_size == int(column.arraysize))
 
 
 def _holds(value: float, op: str, limit: float) -> bool:
-    if op == "<":
-        return value < limit
-    if op == "<=":
-        return value <= limit
-    return value > limit if op == ">" else value >= limit
+    return bool(_OPERATORS[op](value, limit))
 
 
 def _accepted(column: Column) -> str:
