@@ -125,9 +125,10 @@ def _interpolation_operator(
     Interpolation is linear in the SED, so one matrix serves all SEDs that share a wavelength grid.
     """
     n_z, n_wave = rest.shape[0], grid.size
-    left = np.clip(np.searchsorted(grid, rest, side="right") - 1, 0, n_wave - 2)
-    fraction = (rest - grid[left]) / (grid[left + 1] - grid[left])
-    inside = np.where((fraction >= 0) & (fraction <= 1), weight, 0.0)
+    position = np.interp(rest, grid, np.arange(n_wave, dtype=np.float64))
+    left = np.minimum(position.astype(np.int64), n_wave - 2)
+    fraction = position - left
+    inside = np.where((rest >= grid[0]) & (rest <= grid[-1]), weight, 0.0)
     cell = (left + n_wave * np.arange(n_z)[:, None]).ravel()
     size = n_z * n_wave
     operator = np.bincount(cell, (inside * (1.0 - fraction)).ravel(), minlength=size)
