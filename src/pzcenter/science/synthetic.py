@@ -23,13 +23,16 @@ from pzcenter.science.sed import ERG_PER_NJY, Sed, TemplateSet
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
-__all__ = ["MAX_STEP", "Transmission", "synthetic_flux"]
+__all__ = ["MAX_STEP", "Transmission", "flux_operator", "synthetic_flux"]
 
 Transmission = Callable[[Any, Any], Any]
 """``transmission(wavelength_obs (n_wave,), z (n_z,)) -> (n_z, n_wave)``, as in :mod:`pzcenter.science.igm`."""
 
-MAX_STEP = 2.5
+MAX_STEP = 1.0
 """Angstrom. Coarser filter curves are refined to it, so that lines and breaks of the SED are not stepped over."""
+
+WING = 1.0e-3
+"""Fraction of the peak throughput below which a curve is not refined: all wings together carry about as little."""
 
 
 def synthetic_flux(
@@ -53,7 +56,8 @@ def synthetic_flux(
         Transmission of the intergalactic medium, such as :func:`pzcenter.science.igm.inoue2014_transmission`;
         none by default.
     max_step : float
-        Largest step of the integral, angstrom in the observed frame.
+        Largest step of the integral, angstrom in the observed frame, where the throughput is above 1e-3 of its peak.
+        At 1 the narrowest emission lines of our templates are integrated to 0.2 %, others to 0.03 %.
 
     Returns
     -------
@@ -94,9 +98,44 @@ def synthetic_flux(
     return flux
 
 
+def flux_operator(
+    wavelength: NDArray[np.float64],
+    filters: Sequence[FilterCurve],
+    z_grid: NDArray[np.float64],
+    *,
+    igm: Transmission | None = None,
+    max_step: float = MAX_STEP,
+) -> NDArray[np.float64]:
+    """Matrices that take any SED on one wavelength grid to its fluxes: for fits that change the SEDs.
+
+    Parameters
+    ----------
+    wavelength : ndarray, (n_wave,)
+        Angstrom, rest frame, increasing.
+    filters : sequence of FilterCurve, (n_band,)
+    z_grid : ndarray, (n_z,)
+    igm, max_step
+        As in :func:`synthetic_flux`.
+
+    Returns
+    -------
+    ndarray of float64, (n_band, n_z, n_wave)
+        ``operator @ f_lambda`` is the flux, the same as that of :func:`synthetic_flux`.
+    """
+    operator = np.empty((len(filters), z_grid.size, wavelength.size))
+    for band, curve in enumerate(filters):
+        observed, weight = _photon_weights(curve, max_step)
+        transmitted = np.broadcast_to(weight, (z_grid.size, weight.size))
+        if igm is not None:
+            transmitted = transmitted * igm(observed, z_grid)
+        operator[band] = _interpolation_operator(observed / (1.0 + z_grid[:, None]), transmitted, wavelength)
+    return operator
+
+
 def _photon_weights(curve: FilterCurve, max_step: float) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Wavelengths and weights whose dot product with f_lambda is the AB flux in nJy (trapezoidal rule)."""
-    wavelength = _refine(curve.wavelength, max_step)
+    in_band = curve.throughput > WING * curve.throughput.max()
+    wavelength = _refine(curve.wavelength, np.where(in_band[:-1] | in_band[1:], max_step, np.inf))
     throughput = np.interp(wavelength, curve.wavelength, curve.throughput)
     seen = throughput > 0
     first, last = int(np.argmax(seen)), int(wavelength.size - 1 - np.argmax(seen[::-1]))
@@ -108,8 +147,8 @@ def _photon_weights(curve: FilterCurve, max_step: float) -> tuple[NDArray[np.flo
     return wavelength, width * throughput * wavelength / (photons * ERG_PER_NJY)
 
 
-def _refine(grid: NDArray[np.float64], max_step: float) -> NDArray[np.float64]:
-    """Points added so that no step is above ``max_step``; the points of the grid stay."""
+def _refine(grid: NDArray[np.float64], max_step: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Add points so that no step is above its ``max_step`` (n_grid - 1); the points of the grid stay."""
     pieces = np.maximum(np.ceil(np.diff(grid) / max_step - 1e-9).astype(np.int64), 1)
     start = np.repeat(grid[:-1], pieces)
     step = np.repeat(np.diff(grid) / pieces, pieces)
