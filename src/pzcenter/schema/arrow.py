@@ -141,18 +141,19 @@ def _check_column(values: Any, column: Column, table: str) -> None:
     is_redshift = "src.redshift" in column.ucd and pa.types.is_floating(values.type)
     if not (column.bounds or is_redshift):
         return
-    extremes = pc.min_max(values)
-    for end in ("min", "max"):
-        value = extremes[end].as_py()
-        if value is None or math.isnan(value):
-            continue
-        if is_redshift and value in SENTINELS:
-            raise SchemaError(f"{where}: {value:g} stands for a missing value; missing is NaN or null, with a flag")
-        for bound in column.bounds:
-            if not _holds(value, bound.op, bound.value):
-                raise SchemaError(f"{where}: the {end}imum is {value:g}; accepted are values {_accepted(column)}")
-        if is_redshift and math.isinf(value):
-            raise SchemaError(f"{where}: {value} is not a redshift; missing is NaN or null, with a flag")
+    extremes = pc.min_max(values).as_py()
+    lowest, highest = extremes["min"], extremes["max"]
+    if lowest is None or math.isnan(lowest):
+        return
+    if is_redshift and lowest in SENTINELS:
+        raise SchemaError(f"{where}: {lowest:g} stands for a missing value; missing is NaN or null, with a flag")
+    for bound in column.bounds:
+        end, value = ("maximum", highest) if bound.op in ("<", "<=") else ("minimum", lowest)
+        if not _OPERATORS[bound.op](value, bound.value):
+            accepted = " and ".join(str(each) for each in column.bounds)
+            raise SchemaError(f"{where}: the {end} is {value:g}; accepted are values {accepted}")
+    if math.isinf(lowest) or math.isinf(highest):
+        raise SchemaError(f"{where}: values are infinite; missing is NaN or null, with a flag")
 
 
 def _fits(kind: pa.DataType, column: Column) -> bool:
@@ -164,11 +165,3 @@ def _fits(kind: pa.DataType, column: Column) -> bool:
         is_list = is_fixed or pa.types.is_list(kind) or pa.types.is_large_list(kind)
         return bool(is_list and kind.value_type == expected)
     return bool(is_fixed and kind.value_type == expected and kind.list_size == int(column.arraysize))
-
-
-def _holds(value: float, op: str, limit: float) -> bool:
-    return bool(_OPERATORS[op](value, limit))
-
-
-def _accepted(column: Column) -> str:
-    return " and ".join(str(bound) for bound in column.bounds)

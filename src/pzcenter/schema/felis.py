@@ -46,10 +46,7 @@ DATATYPES = {
     "long": "int64",
     "float": "float32",
     "double": "float64",
-    "char": "string",
-    "string": "string",
     "text": "string",
-    "unicode": "string",
     "timestamp": "timestamp",
 }
 # What votable:xtype may say, and the Felis type it must stand beside.
@@ -60,7 +57,7 @@ OPTIONAL_GROUP = "optional"
 _SCHEMA_KEYS = {"name", "@id", "description", "version", "tables"}
 _TABLE_KEYS = {"name", "@id", "description", "primaryKey", "columns", "columnGroups", "constraints", "tap:table_index"}
 _COLUMN_KEYS = {
-    "name", "@id", "description", "datatype", "length", "nullable", "ivoa:ucd", "fits:tunit", "votable:arraysize",
+    "name", "@id", "description", "datatype", "nullable", "ivoa:ucd", "fits:tunit", "votable:arraysize",
     "votable:xtype", "tap:column_index", "tap:principal",
 }  # fmt: skip
 _GROUP_KEYS = {"name", "@id", "description", "columns"}
@@ -274,7 +271,7 @@ def read_table(text: str, *, source: str) -> Table:
 
 
 def _read_table(raw: Any, version: str, source: str) -> Table:
-    where = f"{source}: table {raw.get('name') if isinstance(raw, dict) else raw!r}"
+    where = f"{source}: table {_name_of(raw)}"
     _check_keys(raw, _TABLE_KEYS, {"name", "@id", "description", "columns"}, where)
     _check_text(raw, where)
     if not isinstance(raw["columns"], list) or not raw["columns"]:
@@ -298,7 +295,7 @@ def _read_table(raw: Any, version: str, source: str) -> Table:
 
 
 def _read_column(raw: Any, where: str) -> Column:
-    where = f"{where}, column {raw.get('name') if isinstance(raw, dict) else raw!r}"
+    where = f"{where}, column {_name_of(raw)}"
     _check_keys(raw, _COLUMN_KEYS, {"name", "@id", "datatype", "description"}, where)
     _check_text(raw, where)
     datatype = raw["datatype"]
@@ -352,7 +349,7 @@ def _read_optional(groups: list[Any], ids: Mapping[str, str], where: str) -> set
 def _read_bounds(constraints: list[Any], names: list[str], where: str) -> dict[str, list[Bound]]:
     bounds: dict[str, list[Bound]] = {}
     for raw in constraints:
-        _check_keys(raw, _CHECK_KEYS, {"name", "@id", "@type", "expression"}, f"{where}: constraints")
+        _check_keys(raw, _CHECK_KEYS, _CHECK_KEYS, f"{where}: constraints")
         here = f"{where}: constraint {raw['name']}"
         if raw["@type"] != "Check":
             raise SchemaError(f"{here}: type '{raw['@type']}'; the only one we know is Check")
@@ -365,6 +362,10 @@ def _read_bounds(constraints: list[Any], names: list[str], where: str) -> dict[s
                 raise SchemaError(f"{here}: unknown column '{name}'")
             bounds.setdefault(name, []).append(Bound(op, float(value)))
     return bounds
+
+
+def _name_of(raw: Any) -> str:
+    return str(raw.get("name", "without name") if isinstance(raw, dict) else raw)
 
 
 def _look_up(ref: str, ids: Mapping[str, str], where: str) -> str:
