@@ -307,9 +307,9 @@ def _measured(
 
 
 def _neighbours_light(flux: NDArray[Any], strength: NDArray[Any], i: int) -> NDArray[np.float64]:
-    """Light of the next object of the block that is counted with each, at most half of its own in i."""
+    """Light of the next object of the block that is counted with each, at most as much as its own in i."""
     neighbour = np.roll(flux, 1, axis=0)
-    share = np.minimum(BLEND_LIGHT * strength, 0.5 * flux[:, i] / neighbour[:, i])
+    share = np.minimum(BLEND_LIGHT * strength, flux[:, i] / neighbour[:, i])
     light: NDArray[np.float64] = share[:, None] * neighbour
     return light
 

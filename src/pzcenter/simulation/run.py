@@ -5,12 +5,11 @@ from __future__ import annotations
 import shutil
 import tempfile
 from concurrent.futures import ProcessPoolExecutor
-from contextlib import ExitStack
 from dataclasses import dataclass
-from functools import lru_cache, partial
+from functools import lru_cache
 from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -19,6 +18,7 @@ import pyarrow.parquet as pq
 import yaml
 
 import pzcenter
+from pzcenter.catalogs.writers import parquet_options
 from pzcenter.errors import ConfigError, OutputExistsError, StorageError
 from pzcenter.simulation.config import SimulationConfig
 from pzcenter.simulation.model import SkyModel, build_model
@@ -37,8 +37,6 @@ SPEC_FILE, REPRESENTATIVE_FILE, RECORD_FILE = "specz.parquet", "specz_representa
 
 SKY_STREAM = 2**32 - 1
 """Tract number of the random numbers that make the sky itself, which no tract has."""
-
-ZSTD_LEVEL = 3
 
 MAX_SEED = 2**63 - 1
 
@@ -212,8 +210,8 @@ def _write(
     n_spec = {survey.name: 0 for survey in config.spec_surveys}
     n_representative = 0
     with (
-        pq.ParquetWriter(staging / SPEC_FILE, spec_schema(), **_parquet_options()) as spec_file,
-        pq.ParquetWriter(staging / REPRESENTATIVE_FILE, spec_schema(), **_parquet_options()) as representative_file,
+        _writer(staging / SPEC_FILE, spec_schema()) as spec_file,
+        _writer(staging / REPRESENTATIVE_FILE, spec_schema()) as representative_file,
     ):
         for task, (stars, spec, representative) in zip(tasks, _results(tasks, n_worker), strict=True):
             n_star += stars
@@ -269,10 +267,10 @@ def _write_tract(task: _Task) -> tuple[int, pa.Table, pa.Table]:
     n_star = 0
     spectra: list[pa.Table] = []
     representatives: list[pa.Table] = []
-    with ExitStack() as stack:
-        open_file = partial(_open_parquet, stack)
-        object_file = open_file(task.folder / OBJECT_FOLDER / name, object_schema())
-        truth_file = open_file(task.folder / TRUTH_FOLDER / name, truth_schema(model.bands))
+    with (
+        _writer(task.folder / OBJECT_FOLDER / name, object_schema(model.bands)) as object_file,
+        _writer(task.folder / TRUTH_FOLDER / name, truth_schema()) as truth_file,
+    ):
         for objects, truth, spec, representative in tract_blocks(
             model, task.footprint, task.dust, seed=task.seed, tract=task.tract, n_obj=task.n_obj
         ):
@@ -284,12 +282,8 @@ def _write_tract(task: _Task) -> tuple[int, pa.Table, pa.Table]:
     return n_star, pa.concat_tables(spectra).combine_chunks(), pa.concat_tables(representatives).combine_chunks()
 
 
-def _open_parquet(stack: ExitStack, path: Path, schema: pa.Schema) -> pq.ParquetWriter:
-    return stack.enter_context(pq.ParquetWriter(path, schema, **_parquet_options()))
-
-
-def _parquet_options() -> dict[str, Any]:
-    return {"compression": "zstd", "compression_level": ZSTD_LEVEL, "write_statistics": True}
+def _writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    return pq.ParquetWriter(path, schema, **parquet_options(schema))
 
 
 def _record(report: SimulationReport, config: SimulationConfig, *, seed: int, density: float) -> str:

@@ -44,7 +44,7 @@ REPRESENTATIVE_Z_ERR = 1e-4
 SATURATED_MAG = 16.0
 """A star brighter than this in a band saturates its centre."""
 
-INTERPOLATED_FRACTION, EDGE_FRACTION, FAILED_DEBLEND_FRACTION = 0.01, 0.003, 0.01
+INTERPOLATED_FRACTION, FAILED_DEBLEND_FRACTION = 0.01, 0.01
 """Share of measurements, or of blends, that carry these flags."""
 
 
@@ -135,8 +135,8 @@ def _block(
     spectra = _spectra(model, rng, sources, positions)
     representative = _representative(model, rng, sources, positions, eligible=primary)
     return (
-        table_of(objects, object_schema()),
-        table_of(_truth_columns(model, sources, object_id), truth_schema(model.bands)),
+        table_of(objects, object_schema(model.bands)),
+        table_of(_truth_columns(model, sources, object_id), truth_schema()),
         spectra,
         representative,
     )
@@ -170,7 +170,6 @@ def _measured_columns(
             columns[f"{flux}Err"] = np.where(failed, np.nan, error)
             columns[f"{band}_{'gaapFlux_flag' if name == 'gaap' else 'cModel_flag'}"] = failed
         columns[f"{band}_blendedness"] = np.where(absent, np.nan, measurement.blendedness[:, k])
-        columns[f"{band}_pixelFlags_edge"] = u[3] < EDGE_FRACTION
         columns[f"{band}_pixelFlags_interpolatedCenter"] = u[3] > 1.0 - INTERPOLATED_FRACTION
         columns[f"{band}_pixelFlags_saturatedCenter"] = (sources.kind == STAR) & (sources.flux[:, k] > saturated_flux)
     return columns
@@ -209,7 +208,7 @@ def _spectra(model: SkyModel, rng: np.random.Generator, sources: Sources, positi
         row, z_spec, z_spec_err, quality = observe_redshifts(
             rng, survey, mag=mag, bands=model.bands, z=sources.z, place=positions.place
         )
-        measured = {"z_spec": z_spec, "z_spec_err": z_spec_err, "quality": quality}
+        measured: dict[str, NDArray[Any]] = {"z_spec": z_spec, "z_spec_err": z_spec_err, "quality": quality}
         tables.append(_spec_table(rng, positions, row, survey=survey.name, measured=measured))
     return pa.concat_tables(tables) if tables else spec_schema().empty_table()
 
@@ -219,7 +218,7 @@ def _representative(
 ) -> pa.Table:
     chosen = rng.random(sources.n_obj) < model.config.representative_fraction
     row = np.flatnonzero(chosen & eligible & np.isfinite(sources.z))
-    measured = {
+    measured: dict[str, NDArray[Any]] = {
         "z_spec": sources.z[row],
         "z_spec_err": REPRESENTATIVE_Z_ERR * (1.0 + sources.z[row]),
         "quality": np.full(row.size, QUALITY_SECURE, dtype=np.int8),
