@@ -3,7 +3,9 @@
 from pzcenter.catalogs.hats_layout import data_path
 from pzcenter.catalogs.manifest import FileRecord, Journal, Manifest, verify_manifest
 from pzcenter.catalogs.photometry import photometry_of
+from pzcenter.catalogs.provenance import provenance_record, read_provenance, write_provenance
 from pzcenter.catalogs.readers import Catalog, Partition, format_names, open_catalog, reader_for
+from pzcenter.catalogs.skinny import SkinnyReport, make_skinny
 from pzcenter.catalogs.writers import finish_dataset, merge_to_parquet, write_partition
 
 __all__ = [
@@ -12,13 +14,18 @@ __all__ = [
     "Journal",
     "Manifest",
     "Partition",
+    "SkinnyReport",
     "data_path",
     "finish_dataset",
     "format_names",
+    "make_skinny",
     "merge_to_parquet",
     "open_catalog",
     "photometry_of",
+    "provenance_record",
+    "read_provenance",
     "reader_for",
     "verify_manifest",
     "write_partition",
+    "write_provenance",
 ]
