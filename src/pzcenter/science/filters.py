@@ -192,7 +192,7 @@ def pivot_wavelength(curve: FilterCurve) -> float:
 
     References
     ----------
-    Tokunaga & Vacca 2005, PASP 117, 421, eq. A15.
+    Tokunaga & Vacca 2005, PASP 117, 421, appendix.
     """
     x, r = curve.wavelength, curve.throughput
     return float(np.sqrt(np.trapezoid(r * x, x) / np.trapezoid(r / x, x)))

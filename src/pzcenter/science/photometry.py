@@ -197,7 +197,7 @@ def flux_err_to_asinh_mag_err(flux: ArrayLike, flux_err: ArrayLike, softening: A
 
     References
     ----------
-    Lupton, Gunn & Szalay 1999, AJ 118, 1406, eq. 5.
+    Lupton, Gunn & Szalay 1999, AJ 118, 1406, section 2: derivative of eq. 3.
     """
     return np.asarray(POGSON * _as_float(flux_err) / np.hypot(_as_float(flux), 2.0 * _as_softening(softening)))
 

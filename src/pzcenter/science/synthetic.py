@@ -74,7 +74,7 @@ def synthetic_flux(
 
     References
     ----------
-    Bessell & Murphy 2012, PASP 124, 140, eq. A12; Hogg et al. 2002, astro-ph/0210394, eq. 7. The convention
+    Bessell & Murphy 2012, PASP 124, 140, eq. A12; Hogg et al. 2002, astro-ph/0210394. The convention
     is that of BPZ (Benitez 2000, ApJ 536, 571), whose model fluxes these are up to one constant per SED.
     """
     sed_list = list(seds.seds if isinstance(seds, TemplateSet) else seds)

@@ -5,7 +5,7 @@ from pzcenter.errors import BandError, NotFoundError, ShapeError, UnitError
 from pzcenter.science import extinction as ex
 from pzcenter.science.filters import load_filter
 
-# A(1 micron)/E(B-V) of the recalibrated map: Schlafly & Finkbeiner 2011, section 5.1 and eq. A1: 0.78 * 1.32.
+# A(1 micron)/E(B-V) of the recalibrated map: Schlafly & Finkbeiner 2011, appendix: 0.78 * 1.32.
 RECALIBRATED_AT_1_MICRON = 0.78 * 1.32
 
 
