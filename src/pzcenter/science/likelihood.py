@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "RELATIVE_ERR_FLOOR",
     "band_is_usable",
     "fit_amplitude",
     "flux_variance",
@@ -35,6 +36,10 @@ __all__ = [
 ]
 
 Float = np.float64
+
+RELATIVE_ERR_FLOOR = 1e-5
+"""Smallest error of a flux as a fraction of it. No photometry is this good (0.01 mmag), and the floor keeps all sums in
+the range and precision of float32."""
 
 
 def band_is_usable(flux: NDArray[Any], flux_err: NDArray[Any]) -> NDArray[np.bool_]:
@@ -62,10 +67,11 @@ def flux_variance(
 ) -> NDArray[Float]:
     r"""Variance of the difference between a measured flux and its model.
 
-    .. math:: \sigma_b^2(z) = e_b^2 + (r_b f_b)^2 + (u_b(z) f_b)^2
+    .. math:: \sigma_b^2(z) = e_b^2 + (r_b f_b)^2 + (u_b(z) f_b)^2 + (\epsilon f_b)^2
 
     Three independent causes: noise, the zero point of the band, and templates that no galaxy follows exactly. The
-    last two are fractions of the *observed* flux, so that the amplitude keeps its closed form.
+    last two are fractions of the *observed* flux, so that the amplitude keeps its closed form. The last term, with
+    ``RELATIVE_ERR_FLOOR``, never matters for real photometry.
 
     Parameters
     ----------
@@ -84,7 +90,7 @@ def flux_variance(
     usable = band_is_usable(flux, flux_err)
     f = np.where(usable, flux, 0.0).astype(Float)
     e = np.where(usable, flux_err, np.inf).astype(Float)
-    variance: NDArray[Float] = (e**2 + (relative_err * f) ** 2)[:, :, None]
+    variance: NDArray[Float] = (e**2 + (relative_err**2 + RELATIVE_ERR_FLOOR**2) * f**2)[:, :, None]
     if template_err is not None:
         variance = variance + (template_err[None, :, :] * f[:, :, None]) ** 2
     return variance

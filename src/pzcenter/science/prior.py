@@ -225,7 +225,9 @@ def _redshift_density(dm: NDArray[np.float64], z_grid: NDArray[np.float64], para
     density = _unit_integral(density, z_grid)
     z_range = z_grid[-1] - z_grid[0]
     density[density < params.tail_cut / z_range] = 0.0
-    density = (1.0 - params.floor) * _unit_integral(density, z_grid) + params.floor / z_range
+    density = _unit_integral(density, z_grid)
+    density *= 1.0 - params.floor
+    density += params.floor / z_range
     return density
 
 

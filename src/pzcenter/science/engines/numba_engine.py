@@ -1,107 +1,511 @@
-"""First compiled engine: one pass per object."""
+r"""The default engine: the template fit in float32, compiled for this processor.
+
+The equations are those of :mod:`pzcenter.science.likelihood`. What is computed, cell by cell (template, redshift), is
+
+.. math:: x = 2\ln p(z, T|m) - \chi^2 \;[- \ln \textstyle\sum_b w_b T_b^2] \;[+ \sum_b \ln w_b(z)],
+
+twice the logarithm of the posterior but for a constant. One object takes three steps:
+
+1. *screen*, every cell: with :math:`S = \sum w f T / \sqrt{\sum w T^2}`, the signal-to-noise ratio of the amplitude,
+   :math:`\chi^2 = \sum w f^2 - S^2`. Half the work of the residuals, but a difference of large numbers: its rounding
+   error is at most ``_screen_error``.
+2. *refine*, where the screen leaves a chance: the residual form, which float32 can bear.
+3. *accumulate*: the exponential, summed over templates.
+
+A cell is left out when it is below the peak by more than ``NEGLIGIBLE`` after allowing for the error of the screen, so
+that the screen saves time and changes nothing that float32 can hold.
+
+What makes it fast is written in ``docs/decisions/0003-template-kernel.md``. In short: the loop over redshift is the
+inner one and holds no branch; the loop over bands is unrolled when it is compiled, by recursion on the tuple ``bands``;
+an option that is off is passed as None, and numba compiles the kernel without it.
+"""
+
+# ruff: noqa: ANN001, ANN202, ARG001, ARG005, PLR0917 -- numba infers types, and an overload must repeat its signature
+# mypy: disable-error-code="no-untyped-def, no-untyped-call"
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
-from numba import njit
+from llvmlite import ir  # type: ignore[import-untyped]  # comes with numba
+from numba import njit, types
+from numba.extending import intrinsic, overload
 
 from pzcenter.science.engines.problem import TemplateFit, TemplateProblem, check_photometry
-from pzcenter.science.likelihood import unit_norm
+from pzcenter.science.likelihood import RELATIVE_ERR_FLOOR, unit_norm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["NumbaEngine"]
+__all__ = ["NEGLIGIBLE", "NumbaEngine"]
+
+F = np.float32
+
+NEGLIGIBLE = F(60.0)
+"""A cell is left out when its x is this much below the peak: a factor exp(-30) = 1e-13 in probability."""
+
+NEVER = F(-1e30)
+"""x of a cell with zero probability. Not minus infinity: the kernel is compiled for finite numbers."""
+
+TINY = F(1e-30)
+"""Added to sums that divide: a template without flux in any measured band then has S = 0."""
+
+LANES = 16
+"""The grid is padded to a multiple of this, the float32 numbers in the widest vector register (AVX-512)."""
+
+ROUNDING = 2.0**-24
+"""Largest relative error of one operation in float32."""
+
+FASTMATH = {"nnan", "ninf", "nsz", "arcp", "contract", "reassoc", "afn"}
+OPTIONS: Any = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True}
+"""How the kernel is compiled. NaN and infinity are sorted out before, in functions without fastmath."""
 
 
 class NumbaEngine:
-    """Template fit compiled for this processor."""
+    """Template fit compiled by numba: the default."""
 
     name = "numba"
+
+    def __init__(self) -> None:
+        self._tables: WeakKeyDictionary[TemplateProblem, _Tables] = WeakKeyDictionary()
 
     def fit(
         self, problem: TemplateProblem, flux: NDArray[Any], flux_err: NDArray[Any], prior_mag: NDArray[Any]
     ) -> TemplateFit:
         """Posterior of each object; see :class:`~pzcenter.science.engines.problem.TemplateEngine`."""
         check_photometry(problem, flux, flux_err, prior_mag)
+        tables = self._tables.get(problem)
+        if tables is None:
+            tables = self._tables.setdefault(problem, _Tables.of(problem))
         fit = TemplateFit.empty(flux.shape[0], problem.n_z)
-        template_err = problem.template_err
-        log_prior = np.asarray(problem.log_prior, dtype=np.float64)
+        photometry = _weigh_bands(
+            np.array(flux, dtype=np.float64, order="C"),
+            np.array(flux_err, dtype=np.float64, order="C"),
+            tables.relative_err,
+            fit.n_band_used,
+        )
         _fit_objects(
-            np.array(flux, np.float64), np.array(flux_err, np.float64), problem.prior_row(prior_mag),
-            unit_norm(problem.model_flux), np.array(log_prior), np.array(problem.template_type, np.int64),
-            np.array(problem.relative_err, np.float64),
-            np.zeros((problem.n_band, problem.n_z)) if template_err is None else np.array(template_err, np.float64),
-            problem.z_weight, problem.marginalise_amplitude, problem.p_min,
-            fit.pdf, fit.chi2, fit.template_id, fit.template_odds, fit.log_evidence, fit.n_band_used,
-        )  # fmt: skip
+            (0,) * problem.n_band,
+            photometry,
+            problem.prior_row(prior_mag),
+            tables.model_flux,
+            tables.log_prior,
+            tables.prior_support,
+            tables.template_type,
+            tables.template_err,
+            tables.z_weight,
+            True if problem.marginalise_amplitude else None,
+            F(problem.p_min),
+            (fit.pdf, fit.chi2, fit.template_id, fit.template_odds, fit.log_evidence),
+        )
         return fit
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def _fit_objects(  # type: ignore[no-untyped-def]  # noqa: ANN202 -- numba infers the types
-    flux, flux_err, prior_row, T, log_prior, template_type, relative_err, template_err, z_weight, marginalise, p_min,
-    pdf, chi2_best, template_id, template_odds, log_evidence, n_band_used,
-):  # fmt: skip
+@dataclass(frozen=True, eq=False)
+class _Tables:
+    """A problem in the form of the kernel: float32, unit norm, padded along z to ``n_pad``."""
+
+    model_flux: NDArray[np.float32]  # (n_template, n_band, n_pad)
+    log_prior: NDArray[np.float32]  # (n_mag + 1, n_type, n_pad), twice the logarithm; the last row is no prior
+    prior_support: NDArray[np.int64]  # (n_mag + 1, n_type, 2), cells outside have zero prior; multiples of LANES
+    template_type: NDArray[np.int64]  # (n_template,)
+    relative_err: NDArray[np.float64]  # (n_band,)
+    template_err: NDArray[np.float32] | None  # (n_band, n_pad)
+    z_weight: NDArray[np.float32]  # (n_pad,)
+
+    @classmethod
+    def of(cls, problem: TemplateProblem) -> _Tables:
+        n_z = problem.n_z
+        n_pad = -(-n_z // LANES) * LANES
+
+        def pad(values: NDArray[Any], fill: float) -> NDArray[np.float32]:
+            padded = np.full((*values.shape[:-1], n_pad), fill, dtype=F)
+            padded[..., :n_z] = values
+            return padded
+
+        no_prior = np.zeros((1, *problem.log_prior.shape[1:]))
+        log_prior = np.concatenate([problem.log_prior, no_prior])
+        log_prior = pad(np.maximum(2.0 * log_prior, NEVER), float(NEVER))
+        return cls(
+            model_flux=pad(unit_norm(problem.model_flux), 0.0),
+            log_prior=log_prior,
+            prior_support=_support(log_prior),
+            template_type=np.array(problem.template_type, dtype=np.int64),
+            relative_err=np.array(problem.relative_err, dtype=np.float64),
+            template_err=None if problem.template_err is None else pad(problem.template_err, 0.0),
+            z_weight=pad(problem.z_weight, 0.0),
+        )
+
+
+def _support(log_prior: NDArray[np.float32]) -> NDArray[np.int64]:
+    """First and last + 1 cell with a prior, (n_mag, n_type, 2), widened to multiples of LANES."""
+    possible = np.asarray(log_prior > NEVER).reshape(*log_prior.shape[:2], -1, LANES).any(axis=-1)
+    first = possible.argmax(axis=-1)
+    last = possible.shape[-1] - possible[..., ::-1].argmax(axis=-1)
+    support = LANES * np.stack([first, last], axis=-1)
+    return np.where(possible.any(axis=-1, keepdims=True), support, 0)
+
+
+# The equations, at one cell k. ``weight`` and ``weighted_flux`` are numbers per band, or arrays (n_band, n_pad) where
+# the template error makes them depend on redshift.
+
+
+def _at(values, b, k): ...
+
+
+@overload(_at, jit_options=OPTIONS)
+def _at_overload(values, b, k):
+    if isinstance(values, types.BaseTuple):
+        return lambda values, b, k: values[b]
+    return lambda values, b, k: values[b, k]
+
+
+def _amplitude_sums(bands, b, weighted_flux, weight, T, k):
+    """Sum over bands of w f T and of w T**2, from band b on."""
+
+
+@overload(_amplitude_sums, jit_options=OPTIONS)
+def _amplitude_sums_overload(bands, b, weighted_flux, weight, T, k):
+    if len(bands) == 0:
+        return lambda bands, b, weighted_flux, weight, T, k: (F(0), TINY)
+
+    def equation(bands, b, weighted_flux, weight, T, k):
+        wfT, wTT = _amplitude_sums(bands[1:], b + 1, weighted_flux, weight, T, k)
+        model = T[b, k]
+        return wfT + _at(weighted_flux, b, k) * model, wTT + _at(weight, b, k) * (model * model)
+
+    return equation
+
+
+def _chi2(bands, b, flux, weight, amplitude, T, k):
+    """Sum over bands of w (f - s T)**2, from band b on."""
+
+
+@overload(_chi2, jit_options=OPTIONS)
+def _chi2_overload(bands, b, flux, weight, amplitude, T, k):
+    if len(bands) == 0:
+        return lambda bands, b, flux, weight, amplitude, T, k: F(0)
+
+    def equation(bands, b, flux, weight, amplitude, T, k):
+        residual = flux[b] - amplitude * T[b, k]
+        return _chi2(bands[1:], b + 1, flux, weight, amplitude, T, k) + _at(weight, b, k) * (residual * residual)
+
+    return equation
+
+
+def _amplitude_prior(marginalise, wTT):
+    """What the integral over the amplitude adds to x."""
+
+
+@overload(_amplitude_prior, jit_options=OPTIONS)
+def _amplitude_prior_overload(marginalise, wTT):
+    if isinstance(marginalise, types.NoneType):
+        return lambda marginalise, wTT: F(0)
+    return lambda marginalise, wTT: -_ln(wTT)
+
+
+# Elementary functions that LLVM can vectorise.
+
+
+@intrinsic
+def _larger(typing_context, a, b):
+    """Larger of two numbers; a plain comparison is not recognised as a reduction that can be vectorised."""
+
+    def codegen(context, builder, signature, arguments):
+        kind = arguments[0].type
+        maximum = builder.module.declare_intrinsic("llvm.maxnum", [kind], ir.FunctionType(kind, [kind, kind]))
+        return builder.call(maximum, arguments, fastmath=("nnan", "nsz"))
+
+    return types.float32(types.float32, types.float32), codegen
+
+
+@njit(**OPTIONS)
+def _exp_half(x):
+    """exp(x / 2) for x <= 0: a power of two times Taylor's series of the fraction, relative error 2e-7 + 3e-8 |x|."""
+    power = max(x * F(0.5 * np.log2(np.e)), F(-126.0))
+    whole = np.floor(power + F(0.5))
+    f = (power - whole) * F(np.log(2.0))
+    series = F(1 / 720)
+    series = series * f + F(1 / 120)
+    series = series * f + F(1 / 24)
+    series = series * f + F(1 / 6)
+    series = series * f + F(1 / 2)
+    series = series * f + F(1)
+    series = series * f + F(1)
+    return series * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+
+
+@njit(**OPTIONS)
+def _ln(x):
+    """Natural logarithm of x > 0: exponent, and the series of atanh for the mantissa (relative error 2e-7)."""
+    bits = F(x).view(np.int32)
+    exponent = np.int32(bits - np.int32(0x3F3504F3)) >> np.int32(23)  # of x / sqrt(1/2), so that the mantissa is near 1
+    mantissa = np.int32(bits - np.int32(exponent << np.int32(23))).view(np.float32)
+    u = (mantissa - F(1)) / (mantissa + F(1))
+    uu = u * u
+    series = F(1 / 9)
+    series = series * uu + F(1 / 7)
+    series = series * uu + F(1 / 5)
+    series = series * uu + F(1 / 3)
+    series = series * uu + F(1)
+    return F(exponent) * F(np.log(2.0)) + F(2) * u * series
+
+
+# Loops over redshift. Unsigned limits spare a test for negative indices.
+
+
+@njit(**OPTIONS)
+def _screen(bands, weighted_flux, weight, marginalise, T, offset, first, last, x):
+    """Fill x, up to a constant, from the signal-to-noise ratio of the amplitude."""
+    for k in range(np.uintp(first), np.uintp(last)):
+        wfT, wTT = _amplitude_sums(bands, 0, weighted_flux, weight, T, k)
+        value = offset[k] + wfT * wfT / wTT + _amplitude_prior(marginalise, wTT)
+        x[k] = value if wfT > F(0) else NEVER
+
+
+@njit(**OPTIONS)
+def _refine(bands, flux, weighted_flux, weight, marginalise, T, offset, first, last, x):
+    """Fill x from the residuals."""
+    for k in range(np.uintp(first), np.uintp(last)):
+        wfT, wTT = _amplitude_sums(bands, 0, weighted_flux, weight, T, k)
+        value = offset[k] - _chi2(bands, 0, flux, weight, wfT / wTT, T, k) + _amplitude_prior(marginalise, wTT)
+        x[k] = value if wfT > F(0) else NEVER
+
+
+@njit(**OPTIONS)
+def _accumulate(x, peak, first, last, z_weight, pdf):
+    """Add exp((x - peak) / 2) to the density; return its integral."""
+    integral = F(0)
+    for k in range(np.uintp(first), np.uintp(last)):
+        density = _exp_half(x[k] - peak)
+        pdf[k] += density
+        integral += density * z_weight[k]
+    return integral
+
+
+@njit(**OPTIONS)
+def _maximum(x, first, last):
+    largest = NEVER
+    for k in range(np.uintp(first), np.uintp(last)):
+        largest = _larger(largest, x[k])  # type: ignore[call-arg]  # the intrinsic's first argument is not passed
+    return largest
+
+
+@njit(**OPTIONS)
+def _window(x, floor, first, last):
+    """Smallest range, in multiples of LANES, that holds all cells of [first, last) above the floor."""
+    low, high = np.int32(last), np.int32(first)
+    for k in range(np.uintp(first), np.uintp(last)):
+        cell = np.int32(k)
+        above = x[k] >= floor
+        low = min(low, cell if above else np.int32(last))
+        high = max(high, cell if above else np.int32(first))
+    return low // LANES * LANES, (high // LANES + 1) * LANES
+
+
+@njit(**OPTIONS)
+def _normalise(pdf, p_min, z_weight, out):
+    """Cut below p_min of the maximum, scale to unit integral, write."""
+    cut = p_min * _maximum(pdf, 0, pdf.size)
+    integral = F(0)
+    for k in range(pdf.size):
+        density = pdf[k] if pdf[k] >= cut else F(0)
+        pdf[k] = density
+        integral += density * z_weight[k]
+    scale = F(1) / integral
+    for k in range(out.size):
+        out[k] = pdf[k] * scale
+
+
+# Per object.
+
+
+@njit(cache=True, error_model="numpy", nogil=True)
+def _weigh_bands(flux, flux_err, relative_err, n_used_out):
+    """Fluxes and weights of every object in units that suit float32, and zero where missing.
+
+    This is where NaN and infinity end. It must stay apart from the kernel: compiled into a function that assumes finite
+    numbers, the tests would be optimised away.
+
+    Returns
+    -------
+    flux, weight : ndarray of float32, (n_obj, n_band)
+        The weight is divided by the largest of the object, and the flux multiplied by its square root.
+    chi2_null : ndarray, (n_obj,)
+        Sum of w f**2.
+    log_norm : ndarray, (n_obj,)
+        Logarithm of the normalisation of the noise.
+    scale : ndarray, (n_obj,)
+        The largest 1 / sigma**2 of the object.
+    """
     n_obj, n_band = flux.shape
-    n_template, _, n_z = T.shape
-    log_joint = np.empty((n_template, n_z))
+    flux_out, weight_out = np.zeros((n_obj, n_band), F), np.zeros((n_obj, n_band), F)
+    chi2_null, log_norm, scale = np.zeros(n_obj), np.zeros(n_obj), np.zeros(n_obj)
+    inverse_variance = np.empty(n_band)
     for i in range(n_obj):
-        e = flux_err[i]
-        f = np.where(np.isfinite(flux[i]) & np.isfinite(e) & (e > 0), flux[i], 0.0)
-        peak, chi2_peak = -np.inf, 0.0
-        n_used = 0
         for b in range(n_band):
-            n_used += np.isfinite(flux[i, b]) and np.isfinite(e[b]) and e[b] > 0
-        n_band_used[i] = n_used
-        for t in range(n_template):
-            for k in range(n_z):
-                fT, TT, norm = 0.0, 0.0, 0.0
-                for b in range(n_band):
-                    if np.isfinite(flux[i, b]) and np.isfinite(e[b]) and e[b] > 0:
-                        var = e[b] ** 2 + (relative_err[b] * f[b]) ** 2 + (template_err[b, k] * f[b]) ** 2
-                        fT += f[b] * T[t, b, k] / var
-                        TT += T[t, b, k] ** 2 / var
-                        norm -= 0.5 * np.log(2 * np.pi * var)
-                log_joint[t, k] = -np.inf
-                if fT > 0:
-                    s, chi2 = fT / TT, 0.0
-                    for b in range(n_band):
-                        if np.isfinite(flux[i, b]) and np.isfinite(e[b]) and e[b] > 0:
-                            var = e[b] ** 2 + (relative_err[b] * f[b]) ** 2 + (template_err[b, k] * f[b]) ** 2
-                            chi2 += (f[b] - s * T[t, b, k]) ** 2 / var
-                    value = norm - 0.5 * chi2
-                    if marginalise:
-                        value += 0.5 * np.log(2 * np.pi / TT)
-                    if prior_row[i] >= 0:
-                        value += log_prior[prior_row[i], template_type[t], k]
-                    log_joint[t, k] = value
-                    if value > peak:
-                        peak, chi2_peak = value, chi2
-        if peak == -np.inf:
+            f, e = flux[i, b], flux_err[i, b]
+            inverse_variance[b] = 0.0
+            if np.isfinite(f) and np.isfinite(e) and e > 0:
+                variance = e * e + (relative_err[b] ** 2 + RELATIVE_ERR_FLOOR**2) * f * f
+                inverse_variance[b] = 1.0 / variance
+                scale[i] = max(scale[i], inverse_variance[b])
+                chi2_null[i] += f * f / variance
+                log_norm[i] -= 0.5 * np.log(2 * np.pi * variance)
+                n_used_out[i] += 1
+        for b in range(n_band):
+            if inverse_variance[b] > 0.0:
+                flux_out[i, b] = flux[i, b] * np.sqrt(scale[i])
+                weight_out[i, b] = inverse_variance[b] / scale[i]
+    return flux_out, weight_out, chi2_null, log_norm, scale
+
+
+def _as_tuple(bands, b, values):
+    """The numbers of an array, from b on, as a tuple: LLVM keeps them in registers."""
+
+
+@overload(_as_tuple)
+def _as_tuple_overload(bands, b, values):
+    if len(bands) == 1:
+        return lambda bands, b, values: (values[b],)
+    return lambda bands, b, values: (values[b], *_as_tuple(bands[1:], b + 1, values))
+
+
+@njit(**OPTIONS)
+def _screen_error(n_band, chi2_null):
+    """Bound on the rounding error of x in the screen.
+
+    Sums of n products err by (n + 1) roundings of the sum of their magnitudes; by the inequality of Cauchy that is, for
+    (sum w f T)**2 / sum w T**2, at most 2 (n + 1) + (n + 2) roundings of sum w f**2, and a few for the division.
+    """
+    return F((3 * n_band + 12) * ROUNDING * chi2_null)
+
+
+def _object_terms(bands, flux, weight, template_err, log_prior, scratch):
+    """Weights, weighted fluxes, and what is added to -chi2 and to S**2 to make x, for each type.
+
+    The weights are tuples of numbers, one per band, without a template error, and arrays (n_band, n_pad) with one.
+    """
+
+
+@overload(_object_terms, jit_options=OPTIONS)
+def _object_terms_overload(bands, flux, weight, template_err, log_prior, scratch):
+    if isinstance(template_err, types.NoneType):
+
+        def constant_weights(bands, flux, weight, template_err, log_prior, scratch):
+            return _as_tuple(bands, 0, weight), _as_tuple(bands, 0, weight * flux), log_prior, log_prior
+
+        return constant_weights
+    return _redshift_weights
+
+
+def _redshift_weights(bands, flux, weight, template_err, log_prior, scratch):
+    """Weights 1 / (sigma_b**2 + (u_b(z) f_b)**2); x gains the sum of ln w, and in the screen loses that of w f**2."""
+    n_type, n_pad = log_prior.shape
+    weight_z, weighted_flux_z, log_norm, chi2_null, offset, offset_screen = scratch
+    log_norm[:] = F(0)
+    chi2_null[:] = F(0)
+    for b in range(flux.size):
+        f, w = flux[b], weight[b]
+        for k in range(n_pad):
+            error = template_err[b, k] * f
+            shrink = F(1) + w * (error * error)
+            weight_z[b, k] = w / shrink
+            weighted_flux_z[b, k] = w / shrink * f
+            log_norm[k] -= _ln(shrink)
+            chi2_null[k] += w / shrink * (f * f)
+    for j in range(n_type):
+        for k in range(n_pad):
+            offset[j, k] = log_prior[j, k] + log_norm[k]
+            offset_screen[j, k] = offset[j, k] - chi2_null[k]
+    return weight_z, weighted_flux_z, offset, offset_screen
+
+
+@njit(cache=True, **OPTIONS)
+def _fit_objects(
+    bands,
+    photometry,
+    prior_row,
+    model_flux,
+    log_prior,
+    prior_support,
+    template_type,
+    template_err,
+    z_weight,
+    marginalise,
+    p_min,
+    answers,
+):
+    """Fit every object and write the answers; rows without an estimate stay as they are."""
+    all_flux, all_weight, all_chi2_null, log_norm, scale = photometry
+    pdf_out, chi2_out, template_id_out, template_odds_out, log_evidence_out = answers
+    n_template, n_band, n_pad = model_flux.shape
+    n_mag, n_type, _ = log_prior.shape
+    scratch = (
+        np.empty((n_band, n_pad), F),
+        np.empty((n_band, n_pad), F),
+        np.empty(n_pad, F),
+        np.empty(n_pad, F),
+        np.empty((n_type, n_pad), F),
+        np.empty((n_type, n_pad), F),
+    )
+    x = np.empty((n_template, n_pad), F)
+    top, share = np.empty(n_template, F), np.empty(n_template, F)
+    window = np.empty((n_template, 2), np.int64)
+    pdf = np.empty(n_pad, F)
+
+    for i in range(all_flux.shape[0]):
+        if scale[i] == 0.0:
             continue
-        total, best = 0.0, 0.0
-        p = np.zeros(n_z)
+        row = prior_row[i] if prior_row[i] >= 0 else n_mag - 1
+        flux = _as_tuple(bands, 0, all_flux[i])
+        weight, weighted_flux, offset, offset_screen = _object_terms(
+            bands, all_flux[i], all_weight[i], template_err, log_prior[row], scratch
+        )
+
+        peak = NEVER
         for t in range(n_template):
-            share = 0.0
-            for k in range(n_z):
-                v = np.exp(log_joint[t, k] - peak)
-                p[k] += v
-                share += v * z_weight[k]
-            total += share
-            if share > best:
-                best = share
-                template_id[i] = t
-        cut = p_min * p.max()
-        norm = 0.0
-        for k in range(n_z):
-            if p[k] < cut:
-                p[k] = 0.0
-            norm += p[k] * z_weight[k]
-        for k in range(n_z):
-            pdf[i, k] = p[k] / norm
-        chi2_best[i] = chi2_peak
-        template_odds[i] = best / total
-        log_evidence[i] = peak + np.log(total)
+            j = template_type[t]
+            first, last = prior_support[row, j]
+            _screen(bands, weighted_flux, weight, marginalise, model_flux[t], offset_screen[j], first, last, x[t])
+            top[t] = _maximum(x[t], first, last)
+            peak = max(peak, top[t])
+
+        floor = peak - NEGLIGIBLE - F(2) * _screen_error(n_band, all_chi2_null[i])
+        peak = NEVER
+        for t in range(n_template):
+            j = template_type[t]
+            window[t, :] = 0
+            if top[t] >= floor:
+                first, last = _window(x[t], floor, prior_support[row, j, 0], prior_support[row, j, 1])
+                _refine(bands, flux, weighted_flux, weight, marginalise, model_flux[t], offset[j], first, last, x[t])
+                top[t] = _maximum(x[t], first, last)
+                peak = max(peak, top[t])
+                window[t, 0], window[t, 1] = first, last
+        if peak <= NEVER * F(0.5):
+            continue
+
+        pdf[:] = F(0)
+        total, best, best_peak = F(0), 0, 0
+        for t in range(n_template):
+            share[t] = _accumulate(x[t], peak, window[t, 0], window[t, 1], z_weight, pdf)
+            total += share[t]
+            if share[t] > share[best]:
+                best = t
+            if window[t, 1] > 0 and top[t] == peak:
+                best_peak = t
+        _normalise(pdf, p_min, z_weight, pdf_out[i])
+
+        k = np.uintp(window[best_peak, 0])
+        while x[best_peak, k] < peak:
+            k += np.uintp(1)
+        wfT, wTT = _amplitude_sums(bands, 0, weighted_flux, weight, model_flux[best_peak], k)
+        chi2_out[i] = _chi2(bands, 0, flux, weight, wfT / wTT, model_flux[best_peak], k)
+        template_id_out[i] = best
+        template_odds_out[i] = share[best] / total
+        log_evidence_out[i] = log_norm[i] + 0.5 * peak + np.log(total)
+        if marginalise is not None:
+            log_evidence_out[i] += 0.5 * np.log(2 * np.pi / scale[i])

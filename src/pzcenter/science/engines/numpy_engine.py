@@ -33,19 +33,14 @@ class NumpyEngine:
         batch = max(1, CELLS_PER_BATCH // (problem.n_template * problem.n_z))
         for start in range(0, n_obj, batch):
             rows = slice(start, start + batch)
-            _fit_batch(problem, flux[rows], flux_err[rows], prior_mag[rows], fit, start)
+            _fit_batch(problem, flux[rows], flux_err[rows], prior_mag[rows], fit.view(rows))
         return fit
 
 
 def _fit_batch(
-    problem: TemplateProblem,
-    flux: NDArray[Any],
-    flux_err: NDArray[Any],
-    prior_mag: NDArray[Any],
-    fit: TemplateFit,
-    start: int,
+    problem: TemplateProblem, flux: NDArray[Any], flux_err: NDArray[Any], prior_mag: NDArray[Any], fit: TemplateFit
 ) -> None:
-    """Fit the objects of one batch and write them into ``fit`` from row ``start`` on."""
+    """Fit the objects of one batch and write them into ``fit``."""
     n_obj = flux.shape[0]
     variance = flux_variance(flux, flux_err, problem.relative_err, problem.template_err)
     log_like, chi2 = log_likelihood(
@@ -53,25 +48,22 @@ def _fit_batch(
     )
     log_joint = log_like + _log_prior(problem, prior_mag)  # (n_obj, n_template, n_z)
 
-    fit.n_band_used[start : start + n_obj] = band_is_usable(flux, flux_err).sum(axis=1)
+    fit.n_band_used[:] = band_is_usable(flux, flux_err).sum(axis=1)
     peak = log_joint.reshape(n_obj, -1).max(axis=1)
     found = np.flatnonzero(np.isfinite(peak))
-    if found.size == 0:
-        return
-    rows = start + found
-    log_joint, peak, chi2 = log_joint[found], peak[found], chi2[found].reshape(found.size, -1)
+    log_joint, peak, chi2 = log_joint[found], peak[found], chi2[found].reshape(found.size, chi2[0].size)
     joint = np.exp(log_joint - peak[:, None, None])
-    pdf = joint.sum(axis=1)
     per_template = joint @ problem.z_weight
     evidence = per_template.sum(axis=1)
-    best_cell = log_joint.reshape(found.size, -1).argmax(axis=1)
-
+    best_cell = log_joint.reshape(found.size, chi2.shape[1]).argmax(axis=1)
+    pdf = joint.sum(axis=1)
     pdf[pdf < problem.p_min * pdf.max(axis=1, keepdims=True)] = 0.0
-    fit.pdf[rows] = pdf / (pdf @ problem.z_weight)[:, None]
-    fit.chi2[rows] = chi2[np.arange(found.size), best_cell]
-    fit.template_id[rows] = per_template.argmax(axis=1)
-    fit.template_odds[rows] = per_template.max(axis=1) / evidence
-    fit.log_evidence[rows] = peak + np.log(evidence)
+
+    fit.pdf[found] = pdf / (pdf @ problem.z_weight)[:, None]
+    fit.chi2[found] = chi2[np.arange(found.size), best_cell]
+    fit.template_id[found] = per_template.argmax(axis=1)
+    fit.template_odds[found] = per_template.max(axis=1) / evidence
+    fit.log_evidence[found] = peak + np.log(evidence)
 
 
 def _log_prior(problem: TemplateProblem, prior_mag: NDArray[Any]) -> NDArray[np.float64]:

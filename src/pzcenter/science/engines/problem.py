@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -149,6 +149,10 @@ class TemplateFit:
             log_evidence=np.full(n_obj, np.nan, dtype=np.float64),
             n_band_used=np.zeros(n_obj, dtype=np.int16),
         )
+
+    def view(self, rows: slice) -> TemplateFit:
+        """Return these rows; writing into them writes into this fit."""
+        return TemplateFit(**{field.name: getattr(self, field.name)[rows] for field in fields(self)})
 
 
 class TemplateEngine(Protocol):
