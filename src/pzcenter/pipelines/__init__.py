@@ -1,1 +1,26 @@
-"""Room to be filled."""
+"""What composes catalogues, estimators and validation, and the only place that starts jobs."""
+
+from __future__ import annotations
+
+from pzcenter.pipelines.main_line import MainLineReport, estimate_catalog, prepare_model
+from pzcenter.pipelines.partition import PartitionProduct, estimate_partition
+from pzcenter.pipelines.run import RunReport, run_estimate
+from pzcenter.pipelines.train import TrainReport, read_training_set, train_model
+from pzcenter.pipelines.truth import KnownRedshifts, read_redshifts
+from pzcenter.pipelines.validate import validate_run
+
+__all__ = [
+    "KnownRedshifts",
+    "MainLineReport",
+    "PartitionProduct",
+    "RunReport",
+    "TrainReport",
+    "estimate_catalog",
+    "estimate_partition",
+    "prepare_model",
+    "read_redshifts",
+    "read_training_set",
+    "run_estimate",
+    "train_model",
+    "validate_run",
+]

@@ -1,0 +1,324 @@
+"""The main line: object catalogue -> skinny table -> p(z) -> PZ table -> quality numbers, figures and report."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pzcenter
+from pzcenter.catalogs import make_skinny
+from pzcenter.catalogs.provenance import provenance_record, write_provenance
+from pzcenter.catalogs.storage import write_text_atomically
+from pzcenter.errors import NotFoundError, OutputExistsError
+from pzcenter.estimators import estimator_names, get_estimator, model_digest
+from pzcenter.pipelines.run import RunReport, run_estimate
+from pzcenter.pipelines.train import is_skinny
+from pzcenter.pipelines.truth import read_redshifts
+from pzcenter.pipelines.validate import validate_run
+from pzcenter.validation import RunFacts, make_report, save_plots
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from pzcenter.catalogs.skinny import SkinnyReport
+    from pzcenter.validation import MetricTable
+
+__all__ = ["MainLineReport", "Progress", "estimate_catalog", "prepare_model"]
+
+Progress = "Callable[[str, float, str], None]"
+"""Called with the step (``skinny``, ``estimate``, ``validate``), the fraction of it that is done, and words."""
+
+REPORT_FOLDER = "report"
+
+
+@dataclass(frozen=True)
+class MainLineReport:
+    """What the main line made.
+
+    Parameters
+    ----------
+    destination : Path
+    run : RunReport
+    skinny : SkinnyReport or None
+        None where the input was a skinny table already.
+    metrics : MetricTable or None
+        None without known redshifts.
+    paths : dict of str to Path
+        What there is to look at, by name.
+    """
+
+    destination: Path
+    run: RunReport
+    skinny: SkinnyReport | None
+    metrics: MetricTable | None
+    paths: dict[str, Path] = field(default_factory=dict)
+
+
+def estimate_catalog(
+    source: str | os.PathLike[str],
+    destination: str | os.PathLike[str],
+    *,
+    model: str | os.PathLike[str] = "template",
+    mapping: str | None = None,
+    config: Mapping[str, Any] | None = None,
+    z_grid: NDArray[np.float64] | None = None,
+    cuts: Sequence[str] | None = None,
+    row_numbers: bool = False,
+    ebv_map: Any = None,
+    truth: str | os.PathLike[str] | None = None,
+    training_ids: NDArray[np.int64] | None = None,
+    workers: int | None = None,
+    rows_per_partition: int = 150_000,
+    overwrite: bool = False,
+    report: bool = True,
+    title: str = "Photometric redshift quality report",
+    command: Sequence[str] | None = None,
+    progress: Callable[[str, float, str], None] | None = None,
+) -> MainLineReport:
+    """Photo-z of a catalogue, from the file to the report.
+
+    Called again after an interrupt it continues where it was.
+
+    Parameters
+    ----------
+    source : path
+        Catalogue of any known format, or a skinny table.
+    destination : path
+        Directory to make; see :mod:`pzcenter.pipelines.run` for what is in it.
+    model : path or str
+        Directory of a trained model, or the name of a method that needs no training.
+    mapping : str, optional
+        Of the catalogue's columns; detected by default.
+    config : mapping, optional
+        Settings of the method, where ``model`` is a name.
+    z_grid : ndarray, optional
+        Of the densities, where ``model`` is a name.
+    cuts : sequence of str, optional
+        In place of the mapping's.
+    row_numbers : bool
+        Number the rows in place of an id column.
+    ebv_map : object, optional
+        Dust map, for catalogues without E(B-V).
+    truth : path, optional
+        Table of object ids and known redshifts; by default those in the catalogue itself, if there are any.
+    training_ids : ndarray of int64, optional
+        Objects that the model was trained on: they are kept out of the validation.
+    workers : int, optional
+        Processes; one per processor by default.
+    rows_per_partition : int
+    overwrite : bool
+    report : bool
+        Make figures and report, where redshifts are known.
+    title : str
+        Of the report.
+    command : sequence of str, optional
+        For the provenance; this process's by default.
+    progress : callable, optional
+        Called with the step, the fraction of it that is done, and words.
+
+    Returns
+    -------
+    MainLineReport
+
+    Raises
+    ------
+    PZCenterError
+        See :func:`pzcenter.catalogs.make_skinny` and :func:`pzcenter.pipelines.run_estimate`.
+    """
+    started = datetime.now(UTC)
+    source, destination = Path(source), Path(destination)
+    tell = progress or (lambda _step, _fraction, _text: None)
+    _refuse_foreign(destination)
+    if overwrite:
+        _remove_outputs(destination)
+    known = None if truth is None else read_redshifts(truth)
+    model_path = prepare_model(model, destination, config=config, z_grid=z_grid)
+    skinny, cut = source, None
+    if not is_skinny(source):
+        skinny = destination / "skinny"
+        cut = make_skinny(
+            source,
+            skinny,
+            mapping,
+            cuts=cuts,
+            row_numbers=row_numbers,
+            ebv_map=ebv_map,
+            rows_per_partition=rows_per_partition,
+            resume=True,
+            command=command,
+            progress=lambda done, text: tell("skinny", done, text),
+        )
+    run = run_estimate(
+        skinny,
+        destination,
+        model_path,
+        workers=workers or os.cpu_count() or 1,
+        progress=lambda done, total: tell("estimate", done / max(total, 1), f"{done} of {total} objects"),
+    )
+    paths = {name: destination / name for name in ("pz", "pz_pdf", "model")}
+    record = provenance_record(
+        "estimate",
+        started=started,
+        inputs=[source, *([] if truth is None else [truth])],
+        model=model_path,
+        configuration={"mapping": mapping, "cuts": cuts, "rows_per_partition": rows_per_partition},
+        counts=_counts(cut, run),
+        command=command,
+    )
+    paths["provenance"] = write_provenance(destination, record)
+    metrics = None
+    if report and (known is not None or _has_redshifts(skinny)):
+        tell("validate", 0.0, "measuring")
+        if known is not None and training_ids is not None:
+            known = known.without(training_ids)
+        sample, metrics = validate_run(destination, skinny, truth=known)
+        tell("validate", 0.5, "drawing")
+        folder = destination / REPORT_FOLDER
+        facts = RunFacts(
+            title=title,
+            model=_model_facts(model_path),
+            counts=_counts(cut, run),
+            rates=_rates(run),
+            inputs=tuple(record["inputs"]),
+            config=record["configuration"],
+            versions={"pzcenter": pzcenter.__version__, "python": record["python"], **record["packages"]},
+            command=" ".join(record["command"]),
+        )
+        paths |= save_plots(sample, metrics, folder)
+        paths["metrics"] = folder / "metrics.json"
+        write_text_atomically(paths["metrics"], metrics.to_json())
+        paths["report"] = make_report(folder / "report.html", sample, metrics, facts=facts)
+        tell("validate", 1.0, "done")
+    return MainLineReport(destination, run, cut, metrics, paths)
+
+
+def prepare_model(
+    model: str | os.PathLike[str],
+    destination: Path,
+    *,
+    config: Mapping[str, Any] | None = None,
+    z_grid: NDArray[np.float64] | None = None,
+) -> Path:
+    """Put the model of a run where its results will be.
+
+    Parameters
+    ----------
+    model : path or str
+        Directory of a trained model, or the name of a method.
+    destination : Path
+        Of the run.
+    config : mapping, optional
+    z_grid : ndarray, optional
+
+    Returns
+    -------
+    Path
+        ``destination/model``.
+
+    Raises
+    ------
+    NotFoundError
+        Neither a directory nor a method.
+    ModelError
+        The method needs training.
+    OutputExistsError
+        Another model is there already.
+    """
+    target = destination / "model"
+    if Path(model).is_dir():
+        if target.exists():
+            if model_digest(target) != model_digest(Path(model)):
+                raise OutputExistsError(
+                    f"{destination} was begun with another model; name another place or overwrite it"
+                )
+            return target
+        from pzcenter.estimators import load_model
+
+        load_model(Path(model)).save(target)
+        return target
+    names = estimator_names()
+    if str(model) not in names:
+        raise NotFoundError(
+            f"no model directory {str(model)!r}, and no method of this name: there are {', '.join(names)}"
+        )
+    estimator = get_estimator(str(model))
+    settings = None if config is None else estimator.Config.model_validate(dict(config))
+    made = estimator.default(config=settings, z_grid=z_grid)
+    if target.exists():
+        fresh = destination / ".tmp-model"
+        shutil.rmtree(fresh, ignore_errors=True)
+        made.save(fresh)
+        same = model_digest(fresh) == model_digest(target)
+        shutil.rmtree(fresh)
+        if not same:
+            raise OutputExistsError(f"{destination} was begun with another model; name another place or overwrite it")
+        return target
+    made.save(target)
+    return target
+
+
+_OUTPUTS = (
+    "skinny", "pz", "pz_pdf", "model", REPORT_FOLDER, ".tmp", ".tmp-model",
+    "journal.jsonl", "provenance.json", "pz_model.parquet", "pz_flag.parquet", "pz_quality.parquet",
+)  # fmt: skip
+
+
+def _refuse_foreign(destination: Path) -> None:
+    """A directory with anything in it that no run of ours makes is left alone."""
+    if destination.is_file():
+        raise OutputExistsError(f"{destination} is a file; a directory is needed")
+    if destination.is_dir():
+        foreign = sorted(path.name for path in destination.iterdir() if path.name not in _OUTPUTS)
+        if foreign:
+            raise OutputExistsError(f"{destination} holds other things, such as {foreign[0]!r}; name another place")
+
+
+def _remove_outputs(destination: Path) -> None:
+    for name in _OUTPUTS:
+        path = destination / name
+        if path.is_dir():
+            shutil.rmtree(path)
+        else:
+            path.unlink(missing_ok=True)
+
+
+def _has_redshifts(skinny: Path) -> bool:
+    from pzcenter.catalogs import open_catalog
+
+    return "z_spec" in open_catalog(skinny).column_names
+
+
+def _counts(cut: SkinnyReport | None, run: RunReport) -> dict[str, int]:
+    counts: dict[str, int] = {}
+    if cut is not None:
+        counts["objects read"] = cut.n_in
+        counts |= {f"removed by {name}": n for name, n in cut.n_cut.items()}
+    counts["objects estimated"] = run.n_obj
+    return counts
+
+
+def _rates(run: RunReport) -> dict[str, Any]:
+    return {
+        "processor time": f"{run.cpu_s:.1f} s",
+        "objects per processor second": f"{run.n_obj / max(run.cpu_s, 1e-9):,.0f}",
+        "elapsed": f"{run.wall_s:.1f} s",
+        "peak memory of a process": f"{run.peak_bytes / 2**20:.0f} MB",
+    }
+
+
+def _model_facts(model: Path) -> dict[str, Any]:
+    from pzcenter.estimators import load_model
+
+    estimator = load_model(model)
+    facts: dict[str, Any] = {"method": estimator.name, "bands": ", ".join(estimator.bands)}
+    facts["redshift grid"] = f"{estimator.z_grid[0]:g} to {estimator.z_grid[-1]:g}, {estimator.z_grid.size} points"
+    if estimator.training is not None:
+        facts["trained on"] = f"{estimator.training.n_obj} objects"
+    return facts | {"digest": model_digest(model)}

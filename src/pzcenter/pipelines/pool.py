@@ -1,0 +1,137 @@
+"""Many partitions over a pool of processes, in which one bad partition or one dying worker harms no other."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+from collections import deque
+from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
+from concurrent.futures.process import BrokenProcessPool
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator, Iterable
+
+__all__ = ["Outcome", "run_tasks"]
+
+T = TypeVar("T")
+R = TypeVar("R")
+
+WORKER_DIED = "the worker process died, as it does when memory runs out or somebody kills it"
+
+
+class Outcome(Generic[T, R]):
+    """A task with its result, or with the reason why it has none."""
+
+    __slots__ = ("error", "result", "task")
+
+    def __init__(self, task: T, result: R | None = None, error: str = "") -> None:
+        self.task = task
+        self.result = result
+        self.error = error
+
+
+def run_tasks(
+    tasks: Iterable[T],
+    function: Callable[[T], R],
+    *,
+    workers: int,
+    initializer: Callable[..., None] | None = None,
+    initargs: tuple[Any, ...] = (),
+) -> Generator[Outcome[T, R]]:
+    """Call ``function`` on each task and give the outcomes as they come.
+
+    With one worker all happens in this process. Otherwise each worker runs ``initializer(*initargs)`` once. Only as
+    many tasks are handed out as there are workers, so that when a worker dies the suspects are few: each of them
+    is tried once more, alone, and fails for good only when it brings its worker down again.
+
+    Parameters
+    ----------
+    tasks : iterable
+        Small, since they travel to another process.
+    function : callable
+        Importable; its exceptions become outcomes.
+    workers : int
+    initializer, initargs
+        Importable; what every worker needs before its first task.
+
+    Yields
+    ------
+    Outcome
+    """
+    if workers <= 1:
+        if initializer is not None:
+            initializer(*initargs)
+        for task in tasks:
+            yield _attempt(task, function)
+        return
+    waiting = deque(tasks)
+    while waiting:
+        suspects: list[T] = []
+        with _Pool(min(workers, len(waiting)), initializer, initargs) as pool:
+            running: dict[Future[R], T] = {}
+            while (waiting or running) and not suspects:
+                while waiting and len(running) < workers:
+                    running[pool.submit(function, waiting[0])] = waiting.popleft()
+                done, _ = wait(running, return_when=FIRST_COMPLETED)
+                for future in done:
+                    task = running.pop(future)
+                    try:
+                        yield Outcome(task, future.result())
+                    except BrokenProcessPool:
+                        suspects.append(task)
+                    except Exception as error:  # noqa: BLE001 -- whatever one task raises is its own outcome
+                        yield Outcome(task, error=_words(error))
+            suspects.extend(running.values())
+        for task in suspects:
+            with _Pool(1, initializer, initargs) as pool:
+                try:
+                    yield Outcome(task, pool.submit(function, task).result())
+                except BrokenProcessPool:
+                    yield Outcome(task, error=WORKER_DIED)
+                except Exception as error:  # noqa: BLE001 -- as above
+                    yield Outcome(task, error=_words(error))
+
+
+def _attempt(task: T, function: Callable[[T], R]) -> Outcome[T, R]:
+    try:
+        return Outcome(task, function(task))
+    except Exception as error:  # noqa: BLE001 -- whatever one task raises is its own outcome
+        return Outcome(task, error=_words(error))
+
+
+def _words(error: Exception) -> str:
+    return f"{type(error).__name__}: {error}"
+
+
+class _Pool:
+    """A process pool that is gone, with its workers, when the block ends in whatever way."""
+
+    def __init__(self, workers: int, initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -> None:
+        self._executor = ProcessPoolExecutor(
+            workers,
+            mp_context=multiprocessing.get_context("spawn"),
+            initializer=_start_worker,
+            initargs=(initializer, initargs),
+        )
+
+    def __enter__(self) -> ProcessPoolExecutor:
+        return self._executor
+
+    def __exit__(self, kind: type[BaseException] | None, *_rest: object) -> None:
+        if kind is None:
+            self._executor.shutdown(wait=True)
+            return
+        workers = list((self._executor._processes or {}).values())  # noqa: SLF001 -- no public way to stop workers
+        self._executor.shutdown(wait=False, cancel_futures=True)
+        for worker in workers:
+            worker.kill()
+        for worker in workers:
+            worker.join()
+
+
+def _start_worker(initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -> None:
+    # Ctrl-C reaches the whole process group: the parent alone decides what then happens.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    if initializer is not None:
+        initializer(*initargs)

@@ -1,0 +1,106 @@
+"""A PZ table against known redshifts: the numbers, the figures and the report."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pzcenter.catalogs import open_catalog
+from pzcenter.science.photometry import flux_to_mag
+from pzcenter.validation import PdfChunk, collect_sample, evaluate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from pzcenter.pipelines.truth import KnownRedshifts
+    from pzcenter.validation import MetricTable, ValidationSample
+
+__all__ = ["pdf_chunks", "validate_run"]
+
+POINTS = ("z_best", "z_mode", "z_median", "z_mean")
+
+
+def validate_run(
+    destination: Path, skinny: Path, *, truth: KnownRedshifts | None = None, mag_band: str = "i"
+) -> tuple[ValidationSample, MetricTable]:
+    """Hold a finished run against known redshifts.
+
+    Parameters
+    ----------
+    destination : Path
+        Of the run.
+    skinny : Path
+        Its input.
+    truth : KnownRedshifts, optional
+        By default the column ``z_spec`` of the skinny table.
+    mag_band : str
+        Band whose magnitude the results are binned in.
+
+    Returns
+    -------
+    ValidationSample
+    MetricTable
+    """
+    sample = collect_sample(pdf_chunks(destination, skinny, truth=truth, mag_band=mag_band), mag_band=mag_band)
+    return sample, evaluate(sample)
+
+
+def pdf_chunks(
+    destination: Path, skinny: Path, *, truth: KnownRedshifts | None = None, mag_band: str = "i"
+) -> Iterator[PdfChunk]:
+    """Packed densities and point estimates of the objects with a known redshift, partition by partition."""
+    parts = {name: _partitions(destination / name) for name in ("pz", "pz_pdf")}
+    for partition in open_catalog(skinny).partitions:
+        names = [f"flux_{mag_band}", *(["z_spec"] if truth is None else [])]
+        photometry = partition.read([name for name in ("objectId", *names) if name in _columns(skinny)])
+        ids = photometry.column("objectId").to_numpy()
+        z = photometry.column("z_spec").to_numpy() if truth is None else truth.of(ids)
+        rows = np.flatnonzero(np.isfinite(z))
+        if rows.size == 0:
+            continue
+        pz = parts["pz"][partition.name].read(["flags", *POINTS, *_positions(destination / "pz")]).take(rows)
+        pdf = parts["pz_pdf"][partition.name].read(["pdf_code", "pdf_max"]).take(rows)
+        code = pdf.column("pdf_code").combine_chunks()
+        grid = _grid(destination / "pz_pdf")
+        yield PdfChunk(
+            pdf=code.flatten().to_numpy().reshape(rows.size, grid.size),
+            pdf_max=pdf.column("pdf_max").to_numpy(),
+            z_grid=grid,
+            z_spec=z[rows],
+            points={name: pz.column(name).to_numpy() for name in POINTS},
+            object_id=ids[rows],
+            mag=_magnitude(photometry, mag_band, rows),
+            flags=pz.column("flags").to_numpy().astype(np.uint32),
+            ra=pz.column("ra").to_numpy() if "ra" in pz.column_names else None,
+            dec=pz.column("dec").to_numpy() if "dec" in pz.column_names else None,
+        )
+
+
+def _partitions(path: Path) -> dict[str, Any]:
+    return {partition.name: partition for partition in open_catalog(path).partitions}
+
+
+def _columns(path: Path) -> list[str]:
+    return open_catalog(path).column_names
+
+
+def _positions(path: Path) -> list[str]:
+    return [name for name in ("ra", "dec") if name in _columns(path)]
+
+
+def _grid(path: Path) -> NDArray[np.float64]:
+    metadata = open_catalog(path).schema.metadata
+    low, high, n_z = (json.loads(metadata[key]) for key in (b"pz.z_min", b"pz.z_max", b"pz.n_z"))
+    return np.linspace(low, high, n_z)
+
+
+def _magnitude(photometry: Any, band: str, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+    if f"flux_{band}" not in photometry.column_names:
+        return None
+    flux = photometry.column(f"flux_{band}").to_numpy(zero_copy_only=False)[rows].astype(np.float64)
+    return np.asarray(flux_to_mag(flux))
