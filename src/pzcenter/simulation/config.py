@@ -56,7 +56,7 @@ class SimulationConfig(BaseModel):
         le=1,
     )
     colour_scatter: float = Field(
-        default=0.015, title="Colour scatter", description="Standard deviation of each true magnitude, mag.", ge=0, le=1
+        default=0.02, title="Colour scatter", description="Standard deviation of each true magnitude, mag.", ge=0, le=1
     )
     ebv_mean: float = Field(default=0.05, title="Dust", description="Typical Galactic E(B-V), mag.", ge=0, le=5)
     cluster_fraction: float = Field(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,14 +85,7 @@ def build_model(config: SimulationConfig) -> SkyModel:
         There is no such template set.
     """
     bands = tuple(BANDS)
-    filters = [load_filter(f"lsst_{band}") for band in bands]
-    templates = load_template_set(config.templates)
-    last = max(each.position_range[1] for each in GALAXY_CLASSES)
-    if len(templates) <= last:
-        raise ConfigError(
-            f"templates: {config.templates!r} has {len(templates)} SEDs; the galaxy types need {int(last) + 1}"
-        )
-    grid = build_flux_grid(templates, filters, z_max=config.z_max, igm=inoue2014_transmission)
+    grid = _flux_grid(config.templates, bands, z_max=config.z_max)
     distances = tabulate_distances(z_max=config.z_max)
     noise = lsst_noise(bands, years=config.years)
     i_band = bands.index("i")
@@ -125,3 +119,14 @@ def build_model(config: SimulationConfig) -> SkyModel:
         extinction=np.asarray(coefficients, dtype=np.float64),
         detection_flux=detection_flux,
     )
+
+
+@lru_cache(maxsize=2)
+def _flux_grid(template_set: str, bands: tuple[str, ...], *, z_max: float) -> FluxGrid:
+    """Fluxes of the templates, the costly part of a model and the same for most configurations."""
+    templates = load_template_set(template_set)
+    last = max(each.position_range[1] for each in GALAXY_CLASSES)
+    if len(templates) <= last:
+        raise ConfigError(f"templates: {template_set!r} has {len(templates)} SEDs; the galaxies need {int(last) + 1}")
+    filters = [load_filter(f"lsst_{band}") for band in bands]
+    return build_flux_grid(templates, filters, z_max=z_max, igm=inoue2014_transmission)

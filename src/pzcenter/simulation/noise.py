@@ -118,12 +118,12 @@ def lsst_noise(bands: tuple[str, ...], *, years: float = 10.0) -> FluxNoise:
     """
     import photerr
 
-    model = photerr.LsstErrorModel(nYrObs=years)
-    depth = model.getLimitingMags(nSigma=5, coadded=False)
+    params = photerr.LsstErrorModel(nYrObs=years).params
+    # Without the error of calibration the five-sigma magnitude of one visit is the m5 of the equations.
+    depth = photerr.LsstErrorModel(nYrObs=years, sigmaSys=0.0).getLimitingMags(nSigma=5, coadded=False)
     unknown = [band for band in bands if band not in depth]
     if unknown:
         raise BandError(f"the LSST has no bands {unknown}; it has {sorted(depth)}")
-    params = model.params
 
     def per_band(values: Any) -> NDArray[np.float64]:
         return np.array([values[band] for band in bands], dtype=np.float64)

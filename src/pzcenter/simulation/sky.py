@@ -108,7 +108,7 @@ def lay_footprint(*, ra: float, dec: float, area_deg2: float, n_tract: int) -> F
     Parameters
     ----------
     ra, dec : float
-        Centre, degrees; moved away from a pole when the footprint would run over it.
+        Centre, degrees; moved towards the equator where the footprint would not fit on the sky.
     area_deg2 : float
     n_tract : int
         Tracts at least; there may be a few more, so that they fill the rectangle.
@@ -123,14 +123,17 @@ def lay_footprint(*, ra: float, dec: float, area_deg2: float, n_tract: int) -> F
         The area does not fit on the sky.
     """
     height = min(np.sqrt(area_deg2), TALLEST_DEG)
-    middle = float(np.clip(dec, -90.0 + height / 2, 90.0 - height / 2))
-    low, high = np.sin(np.deg2rad([middle - height / 2, middle + height / 2]))
-    width = float(np.deg2rad(area_deg2) / (high - low))
-    if width > 360.0:
+    # A band of this height all around the sky, of middle declination d, has 360 deg * 2 cos d sin(height/2).
+    needed = float(np.deg2rad(area_deg2) / 360.0 / (2.0 * np.sin(np.deg2rad(height / 2.0))))
+    if needed > 1.0:
         raise ConfigError(
             f"the sky would cover {area_deg2:.0f} deg2, which does not fit within {height:.0f} deg of declination; "
             "ask for fewer objects or a higher density"
         )
+    farthest = min(90.0 - height / 2.0, float(np.rad2deg(np.arccos(needed))))
+    middle = float(np.clip(dec, -farthest, farthest))
+    low, high = np.sin(np.deg2rad([middle - height / 2, middle + height / 2]))
+    width = float(np.deg2rad(area_deg2) / (high - low))
     n_row = max(1, round(np.sqrt(n_tract)))
     return Footprint(
         ra_min=(ra - width / 2) % 360.0,
