@@ -1,6 +1,8 @@
 """Tables in and out at scale: readers, the skinny table, writers, manifests, provenance records."""
 
+from pzcenter.catalogs.convert import ConversionReport, convert, target_names
 from pzcenter.catalogs.hats_layout import data_path
+from pzcenter.catalogs.info import CatalogInfo, catalog_info
 from pzcenter.catalogs.manifest import FileRecord, Journal, Manifest, verify_manifest
 from pzcenter.catalogs.photometry import photometry_of
 from pzcenter.catalogs.provenance import provenance_record, read_provenance, write_provenance
@@ -10,11 +12,15 @@ from pzcenter.catalogs.writers import finish_dataset, merge_to_parquet, write_pa
 
 __all__ = [
     "Catalog",
+    "CatalogInfo",
+    "ConversionReport",
     "FileRecord",
     "Journal",
     "Manifest",
     "Partition",
     "SkinnyReport",
+    "catalog_info",
+    "convert",
     "data_path",
     "finish_dataset",
     "format_names",
@@ -25,6 +31,7 @@ __all__ = [
     "provenance_record",
     "read_provenance",
     "reader_for",
+    "target_names",
     "verify_manifest",
     "write_partition",
     "write_provenance",

@@ -122,7 +122,7 @@ def write_run(path: Path, columns: dict[str, NDArray[Any]]) -> Run:
         The file system refused.
     """
     order = sky_order(columns) if PIXEL in columns else None
-    with atomic_file(path, temporary=path.parent, durable=False) as sink:
+    with atomic_file(path, temporary=path.parent, durable=False, hashed=False) as sink:
         for values in columns.values():
             ordered = values if order is None else values[order]
             sink.write(np.ascontiguousarray(ordered).data)

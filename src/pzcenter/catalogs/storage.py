@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-__all__ = ["HashingFile", "atomic_file", "file_sha256", "storage_errors", "write_text_atomically"]
+__all__ = ["HashingFile", "atomic_file", "atomic_path", "file_sha256", "storage_errors", "write_text_atomically"]
 
 TEMPORARY_DIRECTORY = ".tmp"
 REFUSALS = {
@@ -42,17 +42,20 @@ class HashingFile:
     ----------
     path : Path
         Created, or emptied.
+    hashed : bool
+        Take the checksum.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, hashed: bool = True) -> None:
         self._file = path.open("wb", buffering=0)
-        self._sha256 = hashlib.sha256()
+        self._sha256 = hashlib.sha256() if hashed else None
         self._n_bytes = 0
 
     def write(self, data: bytes | memoryview) -> int:
         """Append all of ``data``."""
         view = memoryview(data).cast("B")
-        self._sha256.update(view)
+        if self._sha256 is not None:
+            self._sha256.update(view)
         written = 0
         while written < len(view):
             written += self._file.write(view[written:]) or 0
@@ -93,8 +96,8 @@ class HashingFile:
 
     @property
     def sha256(self) -> str:
-        """Checksum of all that was written, 64 hexadecimal digits."""
-        return self._sha256.hexdigest()
+        """Checksum of all that was written, 64 hexadecimal digits; empty where none was taken."""
+        return self._sha256.hexdigest() if self._sha256 is not None else ""
 
     @property
     def n_bytes(self) -> int:
@@ -137,7 +140,9 @@ def _free_bytes(path: Path) -> int:
 
 
 @contextmanager
-def atomic_file(path: Path, *, temporary: Path | None = None, durable: bool = True) -> Iterator[HashingFile]:
+def atomic_file(
+    path: Path, *, temporary: Path | None = None, durable: bool = True, hashed: bool = True
+) -> Iterator[HashingFile]:
     """Write a file that appears under its name only when the block ends without an error.
 
     Parameters
@@ -148,6 +153,8 @@ def atomic_file(path: Path, *, temporary: Path | None = None, durable: bool = Tr
         Directory for the unfinished file, on the same file system; ``.tmp`` beside ``path`` by default.
     durable : bool
         Wait until the content is on the device.
+    hashed : bool
+        Take the checksum.
 
     Yields
     ------
@@ -164,7 +171,7 @@ def atomic_file(path: Path, *, temporary: Path | None = None, durable: bool = Tr
     with storage_errors(path):
         directory.mkdir(parents=True, exist_ok=True)
         try:
-            sink = HashingFile(unfinished)
+            sink = HashingFile(unfinished, hashed=hashed)
             try:
                 yield sink
                 if durable:
@@ -181,6 +188,37 @@ def atomic_file(path: Path, *, temporary: Path | None = None, durable: bool = Tr
                 remove_if_empty(directory)
         if durable:
             _sync_directory(path.parent)
+
+
+@contextmanager
+def atomic_path(path: Path) -> Iterator[Path]:
+    """Give a temporary path to a library that opens files itself; what it made appears under its name at the end.
+
+    Parameters
+    ----------
+    path : Path
+        Final name.
+
+    Yields
+    ------
+    Path
+        On the same file system; nothing is there yet.
+
+    Raises
+    ------
+    StorageError
+        The file system refused; nothing is left behind.
+    """
+    directory = path.parent / TEMPORARY_DIRECTORY
+    unfinished = directory / f"{os.getpid()}-{path.name}"
+    with storage_errors(path):
+        directory.mkdir(parents=True, exist_ok=True)
+        try:
+            yield unfinished
+            unfinished.replace(path)
+        finally:
+            unfinished.unlink(missing_ok=True)
+            remove_if_empty(directory)
 
 
 def remove_if_empty(directory: Path) -> None:

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pzcenter.catalogs.hats_layout import HEALPIX_COLUMN, pixel_of_path, write_hats_metadata
 from pzcenter.catalogs.manifest import FileRecord, Manifest
-from pzcenter.catalogs.readers import BATCH_SIZE, open_catalog
+from pzcenter.catalogs.readers import BATCH_SIZE, Catalog, open_catalog
 from pzcenter.catalogs.storage import atomic_file, remove_if_empty
 from pzcenter.errors import OutputExistsError
 
@@ -177,7 +177,7 @@ def finish_dataset(
 
 
 def merge_to_parquet(
-    dataset: str | os.PathLike[str],
+    dataset: str | os.PathLike[str] | Catalog,
     file: str | os.PathLike[str],
     *,
     columns: Sequence[str] | None = None,
@@ -187,7 +187,7 @@ def merge_to_parquet(
 
     Parameters
     ----------
-    dataset : path
+    dataset : path or Catalog
         Any catalogue that :func:`~pzcenter.catalogs.open_catalog` opens.
     file : path
         Written whole or not at all.
@@ -210,7 +210,7 @@ def merge_to_parquet(
     path = Path(file)
     if path.exists() and not overwrite:
         raise OutputExistsError(f"{path} is already there; give another name, or ask to overwrite it")
-    catalog = open_catalog(dataset)
+    catalog = dataset if isinstance(dataset, Catalog) else open_catalog(dataset)
     wanted = catalog.column_names if columns is None else list(columns)
     batches = catalog.batches(wanted)
     first = next(batches)

@@ -9,6 +9,7 @@ import csv
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
+from pzcenter.catalogs.manifest import MANIFEST_NAME, FileRecord, Manifest
 from pzcenter.catalogs.readers.catalog import Catalog, Partition
 from pzcenter.catalogs.readers.parquet import ParquetDirectoryCatalog, batches_of_files, data_files, open_parquet
 from pzcenter.errors import FileFormatError
@@ -124,7 +125,8 @@ class HatsCatalog(Catalog):
 
     @property
     def partitions(self) -> tuple[Partition, ...]:
-        """One per HEALPix pixel, in the order of the sky; ``n_rows`` is not known without opening each file."""
+        """One per HEALPix pixel, in the order of the sky; ``n_rows`` is known where there is a manifest."""
+        rows = {record.path: record.n_rows for record in self._manifest_files()}
         directory = self._suffix == "/"
         kind = ParquetDirectoryCatalog.format if directory else "parquet"
         return tuple(
@@ -132,11 +134,15 @@ class HatsCatalog(Catalog):
                 name=f"Norder={order}/Npix={pixel}",
                 path=self.root / "dataset" / pixel_path(order, pixel, "" if directory else self._suffix),
                 format=kind,
+                n_rows=rows.get(f"dataset/{pixel_path(order, pixel, self._suffix)}"),
                 order=order,
                 pixel=pixel,
             )
             for order, pixel in self._pixels
         )
+
+    def _manifest_files(self) -> tuple[FileRecord, ...]:
+        return Manifest.read(self.root).files if (self.root / MANIFEST_NAME).is_file() else ()
 
     @property
     def position_columns(self) -> tuple[str, str] | None:

@@ -1,0 +1,194 @@
+"""Redshift densities to and from the files of ``qp``, the ensembles of the RAIL ecosystem.
+
+The layout is that of a ``qp`` ensemble of type ``interp``: ``meta`` with the grid, ``data/yvals`` with a row for each
+object, ``ancil`` with object ids and modes. It is written directly, batch by batch; ``qp`` itself is not needed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+
+from pzcenter.catalogs.columns import int_column
+from pzcenter.catalogs.storage import atomic_path
+from pzcenter.catalogs.writers import finish_dataset, write_partition
+from pzcenter.errors import FileFormatError, GridError, SchemaError
+from pzcenter.schema import arrow_schema
+from pzcenter.science.packing import get_encoding
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from numpy.typing import NDArray
+
+    from pzcenter.catalogs.readers import Catalog
+
+__all__ = ["export_qp", "grid_of", "import_qp", "is_qp_file"]
+
+BATCH_ROWS = 20_000
+"""Objects unpacked at one time: 24 MB on 301 points."""
+PARTITION_ROWS = 150_000
+ENCODING = "u8sqrt"
+GRID_TOLERANCE = 1e-6
+
+
+def grid_of(schema: pa.Schema) -> NDArray[np.float64]:
+    """Redshift grid of a ``pz_pdf`` table.
+
+    Parameters
+    ----------
+    schema : pa.Schema
+        With the keys ``pz.z_min``, ``pz.z_max`` and ``pz.n_z`` in its metadata.
+
+    Returns
+    -------
+    ndarray, (n_z,)
+
+    Raises
+    ------
+    SchemaError
+        The metadata do not have the grid.
+    """
+    metadata = schema.metadata or {}
+    try:
+        ends = float(metadata[b"pz.z_min"]), float(metadata[b"pz.z_max"])
+        return np.linspace(*ends, int(metadata[b"pz.n_z"]))
+    except (KeyError, ValueError) as error:
+        raise SchemaError(f"the table's metadata have no redshift grid (pz.z_min, pz.z_max, pz.n_z): {error}") from None
+
+
+def export_qp(catalog: Catalog, path: Path, columns: Sequence[str]) -> int:
+    """Write packed densities as a ``qp`` ensemble.
+
+    Parameters
+    ----------
+    catalog : Catalog
+        Table ``pz_pdf``.
+    path : Path
+        HDF5 file.
+    columns : sequence of str
+        Not used: an ensemble has its own columns.
+
+    Returns
+    -------
+    int
+        Number of objects.
+
+    Raises
+    ------
+    SchemaError
+        The table has no packed densities.
+    """
+    import h5py
+
+    del columns
+    absent = [name for name in ("objectId", "pdf_code", "pdf_max") if name not in catalog.column_names]
+    if absent:
+        raise SchemaError(f"{catalog.path} has no columns {absent}: qp files are made of the pz_pdf table")
+    z_grid = grid_of(catalog.schema)
+    encoding = get_encoding((catalog.schema.metadata or {})[b"pz.encoding"].decode())
+    n_rows, done = catalog.n_rows, 0
+    with atomic_path(path) as unfinished, h5py.File(unfinished, "w", libver="v110") as file:
+        _write_meta(file, z_grid)
+        yvals = file.create_dataset("data/yvals", (n_rows, z_grid.size), np.float32, chunks=True, track_times=False)
+        object_id = file.create_dataset("ancil/object_id", (n_rows,), np.int64, track_times=False)
+        zmode = file.create_dataset("ancil/zmode", (n_rows,), np.float64, track_times=False)
+        for batch in catalog.batches(["objectId", "pdf_code", "pdf_max"], BATCH_ROWS):
+            pdf = _unpack(batch, encoding, z_grid)
+            rows = slice(done, done + batch.num_rows)
+            yvals[rows], object_id[rows] = pdf, int_column(batch.column("objectId"), "objectId")
+            has_estimate = np.isfinite(pdf[:, 0])
+            zmode[rows] = np.where(has_estimate, z_grid[np.argmax(pdf, axis=1)], np.nan)
+            done += batch.num_rows
+    return done
+
+
+def _write_meta(file: Any, z_grid: NDArray[np.float64]) -> None:
+    file.create_dataset("meta/pdf_name", data=np.array([b"interp"]), track_times=False)
+    file.create_dataset("meta/pdf_version", data=np.array([0]), track_times=False)
+    file.create_dataset("meta/xvals", data=z_grid[None, :], track_times=False)
+
+
+def _unpack(batch: pa.RecordBatch, encoding: Any, z_grid: NDArray[np.float64]) -> NDArray[np.float32]:
+    packed = batch.column("pdf_code")
+    code = packed.flatten().to_numpy(zero_copy_only=False).reshape(batch.num_rows, z_grid.size)
+    row_max = batch.column("pdf_max").to_numpy(zero_copy_only=False)
+    return np.asarray(encoding.unpack(code, row_max, z_grid))
+
+
+def is_qp_file(path: Path) -> bool:
+    """Whether a file is a ``qp`` ensemble in HDF5."""
+    import h5py
+
+    if not path.is_file() or not h5py.is_hdf5(path):
+        return False
+    with h5py.File(path, "r") as file:
+        return "meta/pdf_name" in file and "data" in file
+
+
+def import_qp(path: Path, destination: Path) -> int:
+    """Pack the densities of a ``qp`` ensemble as the table ``pz_pdf``, in parts of 150,000 objects.
+
+    Parameters
+    ----------
+    path : Path
+        HDF5 file of type ``interp`` on a uniform grid.
+    destination : Path
+        Directory that does not exist yet.
+
+    Returns
+    -------
+    int
+        Number of objects. Their ids are ``ancil/object_id`` or ``ancil/id``, else row numbers.
+
+    Raises
+    ------
+    FileFormatError
+        An ensemble of another type.
+    GridError
+        The grid is not uniform.
+    """
+    import h5py
+
+    encoding = get_encoding(ENCODING)
+    records = []
+    with h5py.File(path, "r") as file:
+        kind = file["meta/pdf_name"][0]
+        kind = kind.decode() if isinstance(kind, bytes) else str(kind)
+        if kind != "interp":
+            raise FileFormatError(
+                f"{path} is a qp ensemble of type {kind!r}; accepted is 'interp': convert it with qp.convert first"
+            )
+        z_grid = np.asarray(file["meta/xvals"][()], dtype=np.float64).ravel()
+        uniform = np.linspace(z_grid[0], z_grid[-1], z_grid.size)
+        if not np.allclose(z_grid, uniform, rtol=0, atol=GRID_TOLERANCE):
+            raise GridError(
+                f"{path}: the redshift grid must be uniform; its steps go up to {np.diff(z_grid).max():.4g}"
+            )
+        yvals, n_rows = file["data/yvals"], int(file["data/yvals"].shape[0])
+        ids = next((file[name] for name in ("ancil/object_id", "ancil/id") if name in file), None)
+        schema = _pdf_schema(uniform)
+        for index, start in enumerate(range(0, n_rows, PARTITION_ROWS)):
+            stop = min(start + PARTITION_ROWS, n_rows)
+            code, row_max = encoding.pack(np.asarray(yvals[start:stop], dtype=np.float32))
+            object_id = np.arange(start, stop) if ids is None else np.asarray(ids[start:stop], dtype=np.int64)
+            packed = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(code).ravel()), uniform.size)
+            arrays = [pa.array(object_id), packed, pa.array(row_max)]
+            table = pa.Table.from_arrays([a.cast(f.type) for a, f in zip(arrays, schema, strict=True)], schema=schema)
+            records.append(write_partition(table, destination, f"part-{index:05d}.parquet"))
+    finish_dataset(destination, records, table="pz_pdf", schema=schema)
+    return n_rows
+
+
+def _pdf_schema(z_grid: NDArray[np.float64]) -> pa.Schema:
+    schema = arrow_schema("pz_pdf", columns=["objectId", "pdf_code", "pdf_max"], sizes={"pdf_code": z_grid.size})
+    grid = {
+        "pz.encoding": ENCODING,
+        "pz.z_min": repr(float(z_grid[0])),
+        "pz.z_max": repr(float(z_grid[-1])),
+        "pz.n_z": str(z_grid.size),
+    }
+    return schema.with_metadata({**(schema.metadata or {}), **grid})
