@@ -9,11 +9,12 @@ twice the logarithm of the posterior but for a constant. One object takes three 
 1. *screen*, every cell: with :math:`S = \sum w f T / \sqrt{\sum w T^2}`, the signal-to-noise ratio of the amplitude,
    :math:`\chi^2 = \sum w f^2 - S^2`. Half the work of the residuals, but a difference of large numbers: its rounding
    error is at most ``_screen_error``.
-2. *refine*, where the screen leaves a chance: the residual form, which float32 can bear.
+2. *refine*, where the screen leaves a chance, and unless its error is below ``SCREEN_TOLERANCE``: the residual form,
+   which float32 can bear.
 3. *accumulate*: the exponential, summed over templates.
 
 A cell is left out when it is below the peak by more than ``NEGLIGIBLE`` after allowing for the error of the screen, so
-that the screen saves time and changes nothing that float32 can hold.
+that leaving out changes nothing that float32 can hold.
 
 What makes it fast is written in ``docs/decisions/0003-template-kernel.md``. In short: the loop over redshift is the
 inner one and holds no branch; the loop over bands is unrolled when it is compiled, by recursion on the tuple ``bands``;
@@ -49,6 +50,12 @@ NEGLIGIBLE = F(60.0)
 
 NEVER = F(-1e30)
 """x of a cell with zero probability. Not minus infinity: the kernel is compiled for finite numbers."""
+
+IMPOSSIBLE = F(-1e29)
+"""An x below this has zero probability, whatever rounding did to NEVER."""
+
+SCREEN_TOLERANCE = F(2e-3)
+"""Error of x up to which the screen is taken as it is: p(z) is then within 0.1 %, by the bound; it is less in truth."""
 
 TINY = F(1e-30)
 """Added to sums that divide: a template without flux in any measured band then has S = 0."""
@@ -142,7 +149,7 @@ class _Tables:
 
 def _support(log_prior: NDArray[np.float32]) -> NDArray[np.int64]:
     """First and last + 1 cell with a prior, (n_mag, n_type, 2), widened to multiples of LANES."""
-    possible = np.asarray(log_prior > NEVER).reshape(*log_prior.shape[:2], -1, LANES).any(axis=-1)
+    possible: Any = (log_prior > NEVER).reshape(*log_prior.shape[:2], -1, LANES).any(axis=-1)
     first = possible.argmax(axis=-1)
     last = possible.shape[-1] - possible[..., ::-1].argmax(axis=-1)
     support = LANES * np.stack([first, last], axis=-1)
@@ -384,30 +391,32 @@ def _screen_error(n_band, chi2_null):
     return F((3 * n_band + 12) * ROUNDING * chi2_null)
 
 
-def _object_terms(bands, flux, weight, template_err, log_prior, scratch):
-    """Weights, weighted fluxes, and what is added to -chi2 and to S**2 to make x, for each type.
+def _object_terms(bands, flux, weight, chi2_null, template_err, log_prior, scratch):
+    """Weights, weighted fluxes, what makes x of -chi2 and of S**2 for each type, and the part of chi2 the latter lacks.
 
-    The weights are tuples of numbers, one per band, without a template error, and arrays (n_band, n_pad) with one.
+    Without a template error the weights are tuples of numbers, one per band, and the constant sum of w f**2 is left out
+    of the screen; with one they are arrays (n_band, n_pad), and nothing is left out.
     """
 
 
 @overload(_object_terms, jit_options=OPTIONS)
-def _object_terms_overload(bands, flux, weight, template_err, log_prior, scratch):
+def _object_terms_overload(bands, flux, weight, chi2_null, template_err, log_prior, scratch):
     if isinstance(template_err, types.NoneType):
 
-        def constant_weights(bands, flux, weight, template_err, log_prior, scratch):
-            return _as_tuple(bands, 0, weight), _as_tuple(bands, 0, weight * flux), log_prior, log_prior
+        def constant_weights(bands, flux, weight, chi2_null, template_err, log_prior, scratch):
+            weighted_flux = _as_tuple(bands, 0, weight * flux)
+            return _as_tuple(bands, 0, weight), weighted_flux, log_prior, log_prior, chi2_null
 
         return constant_weights
     return _redshift_weights
 
 
-def _redshift_weights(bands, flux, weight, template_err, log_prior, scratch):
+def _redshift_weights(bands, flux, weight, chi2_null, template_err, log_prior, scratch):
     """Weights 1 / (sigma_b**2 + (u_b(z) f_b)**2); x gains the sum of ln w, and in the screen loses that of w f**2."""
     n_type, n_pad = log_prior.shape
-    weight_z, weighted_flux_z, log_norm, chi2_null, offset, offset_screen = scratch
+    weight_z, weighted_flux_z, log_norm, wff, offset, offset_screen = scratch
     log_norm[:] = F(0)
-    chi2_null[:] = F(0)
+    wff[:] = F(0)
     for b in range(flux.size):
         f, w = flux[b], weight[b]
         for k in range(n_pad):
@@ -416,12 +425,12 @@ def _redshift_weights(bands, flux, weight, template_err, log_prior, scratch):
             weight_z[b, k] = w / shrink
             weighted_flux_z[b, k] = w / shrink * f
             log_norm[k] -= _ln(shrink)
-            chi2_null[k] += w / shrink * (f * f)
+            wff[k] += w / shrink * (f * f)
     for j in range(n_type):
         for k in range(n_pad):
             offset[j, k] = log_prior[j, k] + log_norm[k]
-            offset_screen[j, k] = offset[j, k] - chi2_null[k]
-    return weight_z, weighted_flux_z, offset, offset_screen
+            offset_screen[j, k] = offset[j, k] - wff[k]
+    return weight_z, weighted_flux_z, offset, offset_screen, 0.0
 
 
 @njit(cache=True, **OPTIONS)
@@ -462,8 +471,8 @@ def _fit_objects(
             continue
         row = prior_row[i] if prior_row[i] >= 0 else n_mag - 1
         flux = _as_tuple(bands, 0, all_flux[i])
-        weight, weighted_flux, offset, offset_screen = _object_terms(
-            bands, all_flux[i], all_weight[i], template_err, log_prior[row], scratch
+        weight, weighted_flux, offset, offset_screen, missing_chi2 = _object_terms(
+            bands, all_flux[i], all_weight[i], all_chi2_null[i], template_err, log_prior[row], scratch
         )
 
         peak = NEVER
@@ -474,19 +483,25 @@ def _fit_objects(
             top[t] = _maximum(x[t], first, last)
             peak = max(peak, top[t])
 
-        floor = peak - NEGLIGIBLE - F(2) * _screen_error(n_band, all_chi2_null[i])
-        peak = NEVER
+        if peak <= IMPOSSIBLE:
+            continue
+
+        error = _screen_error(n_band, all_chi2_null[i])
+        floor = peak - NEGLIGIBLE - F(2) * error
         for t in range(n_template):
             j = template_type[t]
             window[t, :] = 0
             if top[t] >= floor:
-                first, last = _window(x[t], floor, prior_support[row, j, 0], prior_support[row, j, 1])
+                window[t] = _window(x[t], floor, prior_support[row, j, 0], prior_support[row, j, 1])
+
+        if error > SCREEN_TOLERANCE:
+            missing_chi2, peak = 0.0, NEVER
+            for t in range(n_template):
+                j = template_type[t]
+                first, last = window[t]
                 _refine(bands, flux, weighted_flux, weight, marginalise, model_flux[t], offset[j], first, last, x[t])
                 top[t] = _maximum(x[t], first, last)
                 peak = max(peak, top[t])
-                window[t, 0], window[t, 1] = first, last
-        if peak <= NEVER * F(0.5):
-            continue
 
         pdf[:] = F(0)
         total, best, best_peak = F(0), 0, 0
@@ -506,6 +521,6 @@ def _fit_objects(
         chi2_out[i] = _chi2(bands, 0, flux, weight, wfT / wTT, model_flux[best_peak], k)
         template_id_out[i] = best
         template_odds_out[i] = share[best] / total
-        log_evidence_out[i] = log_norm[i] + 0.5 * peak + np.log(total)
+        log_evidence_out[i] = log_norm[i] + 0.5 * (peak - missing_chi2) + np.log(total)
         if marginalise is not None:
             log_evidence_out[i] += 0.5 * np.log(2 * np.pi / scale[i])
