@@ -17,10 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["DensitySettings", "neighbour_densities"]
 
+_NOISE_SCALE = 1.0
+"""Least scale of the squared distance in the weights: exp(-d2 / 2) is the likelihood of two equal objects."""
 _KERNEL_REACH = 5.0
 """Standard deviations at which a kernel is cut."""
 _LARGEST_SHIFT = 0.3
 """A neighbour's redshift is moved by at most this fraction of 1 + z."""
+_SHARE_OF_SPREAD, _LENGTH_IN_SIGMAS = 0.5, 1.349
+"""Half of a Gaussian is within an interval of this many standard deviations."""
 _NARROWEST_IN_STEPS = 0.6
 """A kernel narrower than this many grid steps could fall between two grid points."""
 
@@ -33,7 +37,7 @@ class DensitySettings(NamedTuple):
     colour_floor : float
         Magnitudes; scatter of colours at one redshift that is added to the errors of both objects.
     reach : float
-        Weights are exp(-d2 / (2 reach d2_max)) in the noise-scaled squared distance above that of the nearest.
+        Weights are exp(-d2 / (2 max(1, reach d2_max))) in the noise-scaled squared distance above that of the nearest.
     ridge : float
         Strength with which the local slopes are held to zero, in units of the object's own errors.
     width : float
@@ -62,10 +66,11 @@ def neighbour_densities(
     """Densities from given neighbours.
 
     The squared distance to neighbour j is the sum over features of (x - x_j)^2 / (s^2 + s_j^2 + floor^2), which sets
-    the weights w_j. A weighted linear fit of z on x through the neighbours, held towards zero slope by the object's own
-    errors (a feature that is all noise must not correct anything), moves each z_j to where it would be at x. The
-    density is the sum of Gaussians at the moved redshifts with weights w_j; their width follows the weighted spread
-    and the effective number of neighbours.
+    the weights w_j; neighbours within the noise weigh the same. A weighted linear fit of z on x through the neighbours,
+    held towards zero slope by the object's own errors (a feature that is all noise must not correct anything), moves
+    each z_j to where it would be at x. The density is the sum of Gaussians at the moved redshifts with weights w_j;
+    their width follows the length of the shortest interval with half of the weight, and the effective number of
+    neighbours.
 
     Parameters
     ----------
@@ -126,7 +131,7 @@ def _weights_by_distance(
         weight[a] = d2
         largest = max(largest, d2)
         smallest = min(smallest, d2)
-    scale = max(reach * largest, 1e-12)
+    scale = max(reach * largest, _NOISE_SCALE)
     for a in range(near.size):
         weight[a] = np.exp(-0.5 * (weight[a] - smallest) / scale)
 
@@ -196,22 +201,24 @@ def _density_of(z: Any, weight: Any, z_grid: Any, width: float, width_min: float
     for a in range(z.size):
         total += weight[a]
         total2 += weight[a] ** 2
-    p16 = p25 = p75 = p84 = z[order[-1]]
-    cumulative = 0.0
-    for a in order[::-1]:
-        # From above, so that each percentile ends as the smallest z that still has its share above it.
-        if cumulative <= 0.16 * total:
-            p84 = z[a]
-        if cumulative <= 0.25 * total:
-            p75 = z[a]
-        if cumulative <= 0.75 * total:
-            p25 = z[a]
-        if cumulative <= 0.84 * total:
-            p16 = z[a]
-        cumulative += weight[a]
-    spread = min(0.5 * (p84 - p16), (p75 - p25) / 1.349)
+    # The shortest interval that holds half of the weight: of two separate groups, it measures the width of one.
+    spread, centre = np.inf, z[order[0]]
+    inside, last = 0.0, -1
+    for first in range(z.size):
+        while inside < _SHARE_OF_SPREAD * total and last + 1 < z.size:
+            last += 1
+            inside += weight[order[last]]
+        if inside < _SHARE_OF_SPREAD * total:
+            break
+        length = z[order[last]] - z[order[first]]
+        if length < spread:
+            spread = length
+            centre = 0.5 * (z[order[last]] + z[order[first]])
+        inside -= weight[order[first]]
+    if not np.isfinite(spread):
+        spread = z[order[-1]] - z[order[0]]
+    spread /= _LENGTH_IN_SIGMAS
     n_eff = total * total / total2
-    centre = 0.5 * (p16 + p84)
     n_z = z_grid.size
     at = min(max(np.searchsorted(z_grid, centre), 1), n_z - 1)
     step = z_grid[at] - z_grid[at - 1]

@@ -13,6 +13,7 @@ import numpy as np
 
 from pzcenter.estimators.neighbours.kernel import DensitySettings, neighbour_densities
 from pzcenter.estimators.neighbours.space import space_of_bands
+from pzcenter.science.metrics import cde_loss
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -28,10 +29,10 @@ __all__ = ["CANDIDATES", "NeighbourSettings", "leave_one_out_loss", "tune"]
 CANDIDATES: dict[str, tuple[float, ...]] = {
     "magnitude_weight": (0.05, 0.1, 0.2, 0.4),
     "n_neighbours": (25, 50, 80),
-    "reach": (0.05, 0.08, 0.12, 0.2),
+    "reach": (0.02, 0.05, 0.08, 0.12, 0.2),
     "ridge": (0.5, 1.0, 2.0),
-    "colour_floor": (0.03, 0.05, 0.08),
-    "width": (0.5, 0.7, 1.0, 1.4),
+    "colour_floor": (0.02, 0.03, 0.05, 0.08),
+    "width": (0.5, 0.7, 1.0, 1.4, 2.0),
 }
 """Values tried for each setting, in the order of the search. The last settings are the cheapest to change."""
 
@@ -58,7 +59,7 @@ class NeighbourSettings:
     colour_floor: float = 0.05
     reach: float = 0.08
     ridge: float = 1.0
-    width: float = 0.7
+    width: float = 1.0
     width_min: float = 0.004
 
     @property
@@ -160,19 +161,14 @@ def leave_one_out_loss(
     ----------
     Izbicki & Lee 2017, Electronic Journal of Statistics 11, 2800, eq. 7.
     """
-    z = space.z[rows]
-    left = np.clip(np.searchsorted(z_grid, z, side="right") - 1, 0, z_grid.size - 2)
-    share = (z - z_grid[left]) / (z_grid[left + 1] - z_grid[left])
     total = 0.0
     for start in range(0, rows.size, _BLOCK):
-        part = slice(start, start + _BLOCK)
+        part = rows[start : start + _BLOCK]
         pdf = neighbour_densities(
-            space.x[rows[part]], space.x_err[rows[part]], space.x, space.x_err, space.z, neighbours[part], z_grid,
-            settings,
+            space.x[part], space.x_err[part], space.x, space.x_err, space.z, neighbours[start : start + _BLOCK],
+            z_grid, settings,
         )  # fmt: skip
-        one = np.arange(pdf.shape[0])
-        at_z = (1 - share[part]) * pdf[one, left[part]] + share[part] * pdf[one, left[part] + 1]
-        total += float(np.sum(np.trapezoid(pdf.astype(np.float64) ** 2, z_grid, axis=1) - 2 * at_z))
+        total += part.size * cde_loss(pdf, z_grid, space.z[part])
     return total / rows.size
 
 
