@@ -74,7 +74,7 @@ class TemplateEstimator:
     def default(cls, *, config: EstimatorConfig | None = None, z_grid: NDArray[Any] | None = None) -> Self:
         """Make the model of the settings alone, in all bands that have a filter."""
         settings = checked_config(TemplateConfig, config)
-        bands = tuple(settings.filters)
+        bands = tuple(settings.filter_of_band)
         grid = check_z_grid(default_z_grid() if z_grid is None else z_grid)
         return cls(config=settings, bands=bands, model=build_model(settings, bands, grid), training=None)
 
@@ -88,7 +88,7 @@ class TemplateEstimator:
         z_grid: NDArray[Any] | None = None,
         progress: Progress | None = None,
     ) -> Self:
-        """Calibrate zero points and prior; see :meth:`pzcenter.estimators.Estimator.train`.
+        """Calibrate templates, their error and the prior; see :meth:`pzcenter.estimators.Estimator.train`.
 
         The model has the bands of the photometry that have a filter in the settings.
 
@@ -97,16 +97,17 @@ class TemplateEstimator:
         BandError
             No band has a filter.
         """
-        settings = checked_config(TemplateConfig, config)
-        bands = tuple(band for band in settings.filters if band in photometry.bands)
+        # The calibration of a trained model is its own.
+        settings = checked_config(TemplateConfig, config).model_copy(update={"calibration": "none"})
+        bands = tuple(band for band in settings.filter_of_band if band in photometry.bands)
         if not bands:
             raise BandError(
-                f"filters are set for {list(settings.filters)}; the photometry has {list(photometry.bands)}"
+                f"filters are set for {list(settings.filter_of_band)}; the photometry has {list(photometry.bands)}"
             )
         sample = check_training(photometry.with_bands(bands), z_spec, z_grid, cls.declaration)
         model = build_model(settings, bands, sample.z_grid)
         prior_mag_of = partial(prior_magnitude, bands=bands, config=settings)
-        model = calibrate_model(model, sample, settings, prior_mag_of, progress=progress)
+        model = calibrate_model(model, sample, settings, prior_mag_of=prior_mag_of, progress=progress)
         return cls(config=settings, bands=bands, model=model, training=sample.facts)
 
     def estimate(self, photometry: Photometry) -> PZ:

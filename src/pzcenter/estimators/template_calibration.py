@@ -1,6 +1,6 @@
-"""What a template fit learns from objects of known redshift: zero points and the prior.
+"""What a template fit learns from objects of known redshift: zero points, templates, their error and the prior.
 
-Both start from a model that settings describe (:func:`pzcenter.estimators.template_model.build_model`) and give a model
+All start from a model that settings describe (:func:`pzcenter.estimators.template_model.build_model`) and give a model
 of the same form, so that the estimate does not know which it has.
 """
 
@@ -11,6 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pzcenter.estimators.template_model import calibrated_model, filters_of, transmission_of
+from pzcenter.science.calibration import CalibrationSettings, calibrate
+from pzcenter.science.sed import load_template_set
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -20,7 +24,7 @@ if TYPE_CHECKING:
     from pzcenter.estimators.protocol import Progress
     from pzcenter.estimators.template_model import TemplateConfig, TemplateModel
 
-__all__ = ["calibrate_model", "calibrate_zero_points", "counted_prior", "fit_at_redshift"]
+__all__ = ["calibrate_model", "calibrate_zero_points", "fit_at_redshift"]
 
 _N_ROUND = 8
 _CONVERGED = 1e-4
@@ -31,19 +35,13 @@ _MIN_SIGNAL_TO_NOISE = 5.0
 _N_ZERO_POINT = 20_000
 _N_MIN_PER_BAND = 20
 
-_MAG_WIDTH = 0.5
-_Z_WIDTH = 0.05
-_MAG_STEP = 0.1
-_ANALYTIC_FRACTION = 0.05
-"""Weight of the prior of the settings beside the counts: it speaks where there are no objects."""
-
 
 def calibrate_model(
     model: TemplateModel,
     sample: TrainingSample,
     config: TemplateConfig,
-    prior_mag_of: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float64]],
     *,
+    prior_mag_of: Callable[[NDArray[np.float32], NDArray[np.float32]], NDArray[np.float64]],
     progress: Progress | None = None,
 ) -> TemplateModel:
     """Calibrate what the settings ask for.
@@ -69,10 +67,35 @@ def calibrate_model(
     if config.calibrate_zero_points:
         tell(0.0, "calibrating zero points")
         model = replace(model, zero_point_factor=calibrate_zero_points(model, sample))
-    if config.calibrate_prior:
-        tell(0.5, "calibrating the prior")
-        log_prior, mag_min, mag_step = counted_prior(model, sample, prior_mag_of(*_corrected(model, sample)))
-        model = replace(model, log_prior=log_prior, prior_mag_min=mag_min, prior_mag_step=mag_step)
+    if config.calibrate_templates or config.calibrate_prior:
+        flux, flux_err = _corrected(model, sample)
+        found = calibrate(
+            load_template_set(config.template_set),
+            filters_of(config, sample.bands),
+            flux,
+            flux_err=flux_err,
+            z_spec=sample.z_spec,
+            prior_mag=prior_mag_of(flux, flux_err),
+            settings=CalibrationSettings(repair=config.calibrate_templates, n_between=config.n_between),
+            igm=transmission_of(config),
+            progress=lambda done, text: tell(0.1 + 0.9 * done, text),
+        )
+        measured = calibrated_model(config, found, sample.bands, sample.z_grid)
+        if config.calibrate_templates:
+            model = replace(
+                model,
+                model_flux=measured.model_flux,
+                template_err=measured.template_err,
+                relative_err=measured.relative_err,
+            )
+        if config.calibrate_prior:
+            model = replace(
+                model,
+                log_prior=measured.log_prior,
+                prior_mag_min=measured.prior_mag_min,
+                prior_mag_step=measured.prior_mag_step,
+                template_type=measured.template_type,
+            )
     tell(1.0, "calibrated")
     return model
 
@@ -168,58 +191,6 @@ def fit_at_redshift(
         template[rows] = best
         best_flux[rows] = amplitude[np.arange(rows.size), best][:, None] * t[best]
     return template, best_flux
-
-
-def counted_prior(
-    model: TemplateModel, sample: TrainingSample, prior_mag: NDArray[np.float64]
-) -> tuple[NDArray[np.float32], float, float]:
-    """Measure p(z, type | magnitude) by smoothed counts, mixed with the prior of the model.
-
-    Parameters
-    ----------
-    model : TemplateModel
-        With zero points; its prior is mixed in.
-    sample : TrainingSample
-        Objects of known redshift, taken as representative.
-    prior_mag : ndarray of float64, (n_obj,)
-        Magnitudes; NaN leaves an object out.
-
-    Returns
-    -------
-    log_prior : ndarray of float32, (n_mag, n_type, n_z)
-        For one template of each type.
-    mag_min, mag_step : float
-        Of the first axis.
-
-    References
-    ----------
-    Benitez 2000, ApJ 536, 571, section 5, with counts in place of a parametric form.
-    """
-    use = np.isfinite(prior_mag)
-    flux = sample.flux[use].astype(np.float64) * model.zero_point_factor
-    flux_err = sample.flux_err[use].astype(np.float64) * model.zero_point_factor
-    z, mag = sample.z_spec[use], prior_mag[use]
-    template, _ = fit_at_redshift(model, flux, flux_err, z)
-    kind = model.template_type[template]
-    n_type = int(model.template_type.max()) + 1
-    low, high = np.floor(mag.min() / _MAG_STEP) * _MAG_STEP, np.ceil(mag.max() / _MAG_STEP) * _MAG_STEP
-    mag_grid = low + _MAG_STEP * np.arange(round((high - low) / _MAG_STEP) + 1)
-    counts = np.zeros((mag_grid.size, n_type, model.z_grid.size))
-    mag_row = np.clip(np.rint((mag - low) / _MAG_STEP).astype(np.int64), 0, mag_grid.size - 1)
-    z_row = np.rint(np.interp(z, model.z_grid, np.arange(model.z_grid.size))).astype(np.int64)
-    np.add.at(counts, (mag_row, kind, z_row), 1.0)
-    across_mag = np.exp(-0.5 * ((mag_grid[:, None] - mag_grid) / _MAG_WIDTH) ** 2)
-    width = _Z_WIDTH * (1 + model.z_grid)
-    across_z = np.exp(-0.5 * ((model.z_grid[:, None] - model.z_grid) / width[:, None]) ** 2)
-    across_z /= np.trapezoid(across_z, model.z_grid, axis=1)[:, None]
-    smooth = np.einsum("mn,ntz,zy->mty", across_mag, counts, across_z, optimize=True)
-    smooth /= np.sum(np.trapezoid(smooth, model.z_grid, axis=2), axis=1)[:, None, None]
-    n_of_type = np.maximum(np.bincount(model.template_type, minlength=n_type), 1)[:, None]
-    row = np.rint(np.clip((mag_grid - model.prior_mag_min) / model.prior_mag_step, 0, model.log_prior.shape[0] - 1))
-    analytic = np.exp(model.log_prior[row.astype(np.int64)].astype(np.float64))
-    mixed = (1 - _ANALYTIC_FRACTION) * smooth / n_of_type + _ANALYTIC_FRACTION * analytic
-    with np.errstate(divide="ignore"):
-        return np.log(mixed).astype(np.float32), float(low), _MAG_STEP
 
 
 def _corrected(model: TemplateModel, sample: TrainingSample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

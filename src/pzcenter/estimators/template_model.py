@@ -10,6 +10,8 @@ from pydantic import Field
 
 from pzcenter.errors import BandError, ConfigError, UsageError
 from pzcenter.estimators.protocol import EstimatorConfig
+from pzcenter.estimators.shipped_calibration import DEFAULT_CALIBRATION, load_calibration
+from pzcenter.science.calibration import calibrated_templates, error_on_grid, prior_on_grid
 from pzcenter.science.engines import TemplateProblem
 from pzcenter.science.filters import effective_wavelength, load_filter
 from pzcenter.science.igm import inoue2014_transmission, madau1995_transmission
@@ -20,6 +22,7 @@ from pzcenter.science.synthetic import synthetic_flux
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pzcenter.science.calibration import TemplateCalibration
     from pzcenter.science.filters import FilterCurve
     from pzcenter.science.prior import PriorTable
     from pzcenter.science.sed import TemplateSet
@@ -30,6 +33,7 @@ __all__ = [
     "TemplateConfig",
     "TemplateModel",
     "build_model",
+    "calibrated_model",
     "filters_of",
     "template_error",
     "template_problem",
@@ -43,7 +47,9 @@ _IGM: dict[str, Transmission | None] = {
     "madau1995": madau1995_transmission,
     "inoue2014": inoue2014_transmission,
 }
-_LSST_FILTERS = {band: f"lsst_{band}" for band in "ugrizy"}
+_UGRIZY = "ugrizy"
+_UNCALIBRATED_ERR = 0.05
+"""Error of the zero points with published templates, which carry no error function of their own."""
 
 Fraction = Annotated[float, Field(ge=0, le=1)]
 Positive = Annotated[float, Field(gt=0)]
@@ -72,11 +78,19 @@ class TemplateConfig(EstimatorConfig):
     n_between: int = Field(
         default=1, ge=0, le=20, title="Interpolated templates", description="Number between two neighbours of the set."
     )
-    filters: dict[str, str] = Field(
-        default=_LSST_FILTERS,
+    calibration: str = Field(
+        default="auto",
+        title="Calibration of a model that is not trained",
+        description="Repaired templates, their error function and the prior that come with the package: a name of "
+        "pzcenter.estimators.calibration_names(), none, or auto: the one of the default template set, unless template "
+        "set, interpolation, prior or error function are set to something else.",
+    )
+    filters: dict[str, str] | str = Field(
+        default="lsst",
         min_length=1,
         title="Filters",
-        description="Filter name or file of each band, in the order of the model's bands.",
+        description="Filter name or file of each band, in the order of the model's bands; or a survey whose filters "
+        "come with the package, such as lsst or dc2, for its ugrizy.",
     )
     igm: Literal["none", "madau1995", "inoue2014"] = Field(
         default="inoue2014", title="Absorption", description="Mean transmission of the intergalactic medium."
@@ -93,8 +107,11 @@ class TemplateConfig(EstimatorConfig):
     zero_point_factor: dict[str, Positive] = Field(
         default={}, title="Zero points", description="Factor on the measured flux of a band; 1 when not given."
     )
-    zero_point_err: Fraction | dict[str, Fraction] = Field(
-        default=0.05, title="Error of the zero points", description="Fraction of the flux, for all bands or for each."
+    zero_point_err: Fraction | dict[str, Fraction] | None = Field(
+        default=None,
+        title="Error of the zero points",
+        description="Fraction of the flux, for all bands or for each; by default 0.05 for published templates and 0 "
+        "for calibrated ones, whose error function holds it.",
     )
     template_err: tuple[tuple[Positive, Fraction], ...] = Field(
         default=(),
@@ -103,17 +120,43 @@ class TemplateConfig(EstimatorConfig):
         "linear in the logarithm of the wavelength, constant outside.",
     )
     marginalise_amplitude: bool = Field(
-        default=False,
+        default=True,
         title="Marginalise the amplitude",
-        description="Instead of its best value, which is BPZ's choice.",
+        description="Instead of taking its best value, which is BPZ's choice.",
     )
     p_min: float = Field(default=0.0, ge=0, lt=1, title="Smallest density kept", description="Fraction of the maximum.")
+    calibrate_templates: bool = Field(
+        default=True,
+        title="Calibrate the templates",
+        description="When trained: smooth corrections of their shapes, and their error, from fluxes at z_spec.",
+    )
     calibrate_zero_points: bool = Field(
-        default=True, title="Calibrate zero points", description="When trained: factors from residuals at z_spec."
+        default=False,
+        title="Calibrate zero points",
+        description="When trained: factors from residuals of the published templates at z_spec; corrections of the "
+        "templates take up most of an offset by themselves.",
     )
     calibrate_prior: bool = Field(
         default=True, title="Calibrate the prior", description="When trained: from counts of the training objects."
     )
+
+    @property
+    def filter_of_band(self) -> dict[str, str]:
+        """Filter of each band."""
+        if isinstance(self.filters, str):
+            return {band: f"{self.filters}_{band}" for band in _UGRIZY}
+        return self.filters
+
+    @property
+    def calibration_name(self) -> str | None:
+        """The calibration that a model without training has, None for the published templates."""
+        if self.calibration == "auto":
+            decisive = ("template_set", "n_between", "prior", "template_err")
+            fields = type(self).model_fields
+            is_default = all(getattr(self, name) == fields[name].default for name in decisive)
+            return DEFAULT_CALIBRATION if is_default else None
+        return None if self.calibration == "none" else self.calibration
+
     engine: str = Field(
         default="auto", title="Engine", description="One of pzcenter.science.engines.engine_names(), or auto."
     )
@@ -179,10 +222,17 @@ def build_model(config: TemplateConfig, bands: tuple[str, ...], z_grid: NDArray[
     ConfigError
         Prior or template error function that make no sense.
     """
+    name = config.calibration_name
+    if name is not None:
+        shipped = load_calibration(name)
+        if shipped.template_set != config.template_set:
+            raise ConfigError(
+                f"calibration {name!r} is of the template set {shipped.template_set!r}; got {config.template_set!r}"
+            )
+        return calibrated_model(config, shipped.calibration, bands, z_grid)
     templates, curves = templates_of(config), filters_of(config, bands)
     model_flux = synthetic_flux(templates, curves, z_grid, igm=transmission_of(config)).astype(np.float32)
     prior, template_type = _prior_of(config, templates, z_grid)
-    err = config.zero_point_err
     return TemplateModel(
         model_flux=model_flux,
         z_grid=z_grid,
@@ -190,10 +240,57 @@ def build_model(config: TemplateConfig, bands: tuple[str, ...], z_grid: NDArray[
         prior_mag_min=prior.mag_min,
         prior_mag_step=prior.mag_step,
         template_type=template_type,
-        relative_err=np.array([err.get(band, 0.0) if isinstance(err, dict) else err for band in bands]),
+        relative_err=_zero_point_err(config, bands, _UNCALIBRATED_ERR),
         template_err=template_error(config, curves, z_grid),
         zero_point_factor=np.array([config.zero_point_factor.get(band, 1.0) for band in bands]),
     )
+
+
+def calibrated_model(
+    config: TemplateConfig, calibration: TemplateCalibration, bands: tuple[str, ...], z_grid: NDArray[np.float64]
+) -> TemplateModel:
+    """Compute the model of calibrated templates.
+
+    Parameters
+    ----------
+    config : TemplateConfig
+        Template set, filters, absorption and zero points are taken from it.
+    calibration : TemplateCalibration
+        Of that template set.
+    bands : tuple of str
+        Bands of the model; each needs a filter.
+    z_grid : ndarray of float64, (n_z,)
+        Redshift grid.
+
+    Returns
+    -------
+    TemplateModel
+        In which each template is its own type.
+
+    Raises
+    ------
+    BandError, NotFoundError
+        As :func:`build_model`.
+    """
+    templates = calibrated_templates(load_template_set(config.template_set), calibration)
+    curves = filters_of(config, bands)
+    prior = prior_on_grid(calibration, templates.types, z_grid)
+    return TemplateModel(
+        model_flux=synthetic_flux(templates, curves, z_grid, igm=transmission_of(config)).astype(np.float32),
+        z_grid=z_grid,
+        log_prior=prior.log_prior,
+        prior_mag_min=prior.mag_min,
+        prior_mag_step=prior.mag_step,
+        template_type=np.arange(len(templates)),
+        relative_err=_zero_point_err(config, bands, 0.0),
+        template_err=error_on_grid(calibration, curves, z_grid),
+        zero_point_factor=np.array([config.zero_point_factor.get(band, 1.0) for band in bands]),
+    )
+
+
+def _zero_point_err(config: TemplateConfig, bands: tuple[str, ...], default: float) -> NDArray[np.float64]:
+    err = default if config.zero_point_err is None else config.zero_point_err
+    return np.array([err.get(band, 0.0) if isinstance(err, dict) else err for band in bands])
 
 
 def template_problem(model: TemplateModel, config: TemplateConfig) -> TemplateProblem:
@@ -237,10 +334,11 @@ def filters_of(config: TemplateConfig, bands: tuple[str, ...]) -> list[FilterCur
     BandError
         A band without a filter in the settings.
     """
-    unknown = [band for band in bands if band not in config.filters]
+    filters = config.filter_of_band
+    unknown = [band for band in bands if band not in filters]
     if unknown:
-        raise BandError(f"no filter is set for the bands {unknown}; filters are set for {list(config.filters)}")
-    return [load_filter(config.filters[band]) for band in bands]
+        raise BandError(f"no filter is set for the bands {unknown}; filters are set for {list(filters)}")
+    return [load_filter(filters[band]) for band in bands]
 
 
 def transmission_of(config: TemplateConfig) -> Transmission | None:
