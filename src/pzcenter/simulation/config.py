@@ -49,7 +49,7 @@ class SimulationConfig(BaseModel):
         default="cosmos31", title="Templates", description="Template set that the galaxies are mixed from."
     )
     slope_scatter: float = Field(
-        default=0.10,
+        default=0.15,
         title="Slope scatter",
         description="Standard deviation of the change of spectral slope.",
         ge=0,

@@ -97,9 +97,9 @@ class GalaxyClass:
 
 
 # Luminosity functions at 0.2 < z < 1: Lopez-Sanjuan et al. 2017, A&A 599, A62 (ALHAMBRA, rest-frame B, AB, h = 0.7),
-# quiescent, faint quiescent (slope -1.31 of their second Schechter function) and star-forming. Beyond z = 1 the slower
-# brightening and the falling density follow the form of Gabasch et al. 2004, A&A 421, 41 (FORS Deep Field, rest-frame
-# B to z = 5). The SED sequence and dust are ours, set so that colours and n(z) are those of deep surveys: see
+# but phi* of star-forming galaxies is 1.2 times theirs (-2.51), to reach the counts at i < 24. Beyond z = 1 the slower
+# brightening and the falling density have the form of Gabasch et al. 2004, A&A 421, 41, with an exponent set by n(z).
+# The SED sequence and dust are ours, set so that colours and n(z) are those of deep surveys: see
 # docs/explanation/simulated-sky.md.
 GALAXY_CLASSES: tuple[GalaxyClass, ...] = (
     GalaxyClass(
