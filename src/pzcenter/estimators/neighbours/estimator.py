@@ -1,4 +1,7 @@
-"""The nearest-neighbour method: see :mod:`pzcenter.estimators.neighbours.kernel` for the equations."""
+"""Nearest neighbours in colour space, with a local linear correction of their redshifts.
+
+The equations are in :mod:`pzcenter.estimators.neighbours.kernel`.
+"""
 
 from __future__ import annotations
 
