@@ -44,6 +44,11 @@ FIDELITY_LIMITS = {
 """An encoding is good enough for n(z) work when each figure of :func:`fidelity` is below its limit here."""
 
 _KL_FLOOR = 1e-3
+
+# Where the encoder carries its rounding error on. Codes below 32 are fine enough alone; rows narrower than 3.5 points
+# (sum of p over max p) have too few codes to share it; in rows wider than 40 the errors average out by themselves.
+_CARRY_FROM = np.float32(32.0)
+_CARRY_WIDTH = (np.float32(3.5), np.float32(40.0))
 _FULL = np.float32(255.0)
 
 
@@ -158,9 +163,11 @@ def pack_u8sqrt(pdf: ArrayLike) -> tuple[NDArray[np.uint8], NDArray[np.float32]]
     """Densities as bytes of the square root scaled by the row maximum.
 
     ``code = round(255 sqrt(p / max(p)))``, so that the rounding error of a point is at most ``sqrt(p max(p)) / 255``:
-    small where p is small. Zero is code 0; a positive value below 3.8e-6 of the row maximum (half a code, squared)
-    rounds to code 0 as well. Lifting such values to code 1 would put 1.5e-5 of the peak under the whole tail and move
-    the mean by more than an encoding may.
+    small where p is small. In rows of ordinary width the error left over at one point is added to the next before it is
+    rounded (codes of 32 and above), which keeps the cumulative, and so PIT and quantiles, from drifting: 2-4 times less
+    error there for the same bytes. Zero is code 0; a positive value below 3.8e-6 of the row maximum (half a code,
+    squared) rounds to code 0 as well. Lifting such values to code 1 would put 1.5e-5 of the peak under the whole tail
+    and move the mean by more than an encoding may.
 
     Parameters
     ----------
@@ -293,9 +300,40 @@ _FAST = {"nsz", "arcp", "contract", "reassoc", "afn"}
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _round(x, error):  # type: ignore[no-untyped-def]
+    """Code nearest to the square root of x^2 + error; small values are rounded alone."""
+    half = np.float32(0.5)
+    shift = error * (half / x) if x >= _CARRY_FROM else np.float32(0.0)
+    return min(np.floor(x + shift + half), _FULL)
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _carry(s, code):  # type: ignore[no-untyped-def]
+    """Round ``s`` anew, carrying the error in s^2, the density, from both ends to the middle: two chains at once."""
+    first = 0
+    while s[first] < _CARRY_FROM:
+        first += 1
+    last = s.shape[0] - 1
+    while s[last] < _CARRY_FROM:
+        last -= 1
+    up = np.float32(0.0)
+    down = np.float32(0.0)
+    for i in range((last - first + 1) // 2):
+        x = s[first + i]
+        r = _round(x, up)
+        up += x * x - r * r
+        code[first + i] = np.uint8(np.int32(r))
+        x = s[last - i]
+        r = _round(x, down)
+        down += x * x - r * r
+        code[last - i] = np.uint8(np.int32(r))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _pack_rows(pdf, code, row_max):  # type: ignore[no-untyped-def]
     n_obj, n = pdf.shape
     v = np.empty(n, dtype=np.float32)
+    s = np.empty(n, dtype=np.float32)
     bits = v.view(np.int32)
     top_bits = np.zeros(1, dtype=np.int32)
     top_value = top_bits.view(np.float32)
@@ -320,7 +358,12 @@ def _pack_rows(pdf, code, row_max):  # type: ignore[no-untyped-def]
         row_max[g] = largest
         scale = _FULL / np.sqrt(largest)
         for k in range(n):
-            out[k] = np.uint8(np.int32(np.sqrt(v[k]) * scale + np.float32(0.5)))
+            x = np.sqrt(v[k]) * scale
+            s[k] = x
+            out[k] = np.uint8(np.int32(x + np.float32(0.5)))
+        width = total / largest
+        if width > _CARRY_WIDTH[0] and width < _CARRY_WIDTH[1]:
+            _carry(s, out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)

@@ -188,16 +188,22 @@ def _load(row, v):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _peaks(bits, top, n_block):  # type: ignore[no-untyped-def]
-    """Largest value of each block, by the bit patterns: floats >= 0 sort like integers, whose maximum is vectorised."""
-    highest = np.int32(0)
-    for b in range(n_block):
-        m = np.int32(0)
-        for j in range(LANES):
-            m = max(m, bits[b * LANES + j])
-        top[b] = m
-        highest = max(highest, m)
-    return highest
+def _highest(bits):  # type: ignore[no-untyped-def]
+    """Bit pattern of the largest value: floats >= 0 sort like integers, whose maximum is vectorised."""
+    top = np.int32(0)
+    for k in range(bits.shape[0]):
+        top = max(top, bits[k])
+    return top
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _reaches(bits, block, level):  # type: ignore[no-untyped-def]
+    """Whether any value of a block is at least ``level``, both as bit patterns."""
+    values = bits[block * LANES : (block + 1) * LANES]
+    found = False
+    for j in range(LANES):
+        found |= values[j] >= level
+    return found
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
@@ -251,10 +257,10 @@ def _central(v, hat0, hat1, hat2, hat3, hat4, offset, centre):  # type: ignore[n
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _quantile(target, z, v, mass, start, n_block):  # type: ignore[no-untyped-def]
+def _quantile(target, z, v, mass, start):  # type: ignore[no-untyped-def]
     """Redshift at which the cumulative probability (not normalised) reaches ``target``."""
     b = 0
-    while b < n_block - 1 and start[b + 1] < target:
+    while b < start.shape[0] - 2 and start[b + 1] < target:
         b += 1
     c = start[b]
     k = b * LANES
@@ -294,6 +300,16 @@ def _cumulative(x, z, v, mass, start):  # type: ignore[no-untyped-def]
     return c + t * (p0 + 0.5 * t * (np.float64(v[k + 1]) - p0) / (z[k + 1] - z[k]))
 
 
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _total_rise(v):  # type: ignore[no-untyped-def]
+    """Sum of all increases from point to point."""
+    s = np.float32(0.0)
+    for k in range(v.shape[0] - 1):
+        d = v[k + 1] - v[k]
+        s += max(np.float32(0.0), d)
+    return s
+
+
 @njit(cache=True, nogil=True, error_model="numpy")
 def _rises(v, begin, end, step, peak):  # type: ignore[no-untyped-def]
     """Whether p(z), on the way from its mode, falls and rises again, enough on both counts."""
@@ -309,26 +325,34 @@ def _rises(v, begin, end, step, peak):  # type: ignore[no-untyped-def]
 
 
 @njit(cache=True, nogil=True, error_model="numpy")
-def _second_peak(v, block_top, n_block, mode, peak):  # type: ignore[no-untyped-def]
-    """Whether there is a second peak on either side of the mode; looks only as far as p(z) is high."""
-    high = np.float32(SECOND_PEAK_RATIO) * peak
+def _second_peak(v, bits, high, n_block, mode, peak):  # type: ignore[no-untyped-def]
+    """Whether there is a second peak on either side of the mode; looks only as far as p(z) is ``high``.
+
+    A p(z) that goes up and down by little more than its peak, as most do, has none and needs no walk.
+    """
     last = n_block - 1
-    while block_top[last] < high:
+    while not _reaches(bits, last, high):
         last -= 1
     first = 0
-    while block_top[first] < high:
+    while not _reaches(bits, first, high):
         first += 1
-    return _rises(v, mode + 1, (last + 1) * LANES, 1, peak) or _rises(v, mode - 1, first * LANES - 1, -1, peak)
+    begin, end = first * LANES, (last + 1) * LANES
+    least_rise = np.float32(SECOND_PEAK_RATIO * (1.0 - DIP_RATIO)) * peak
+    if _total_rise(v[begin:end]) < peak - v[begin] + np.float32(0.99) * least_rise:
+        return False
+    return _rises(v, mode + 1, end, 1, peak) or _rises(v, mode - 1, begin - 1, -1, peak)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
-def _cell_bound(ra, rb, bend, width):  # type: ignore[no-untyped-def]
-    """Least value that R can have in a cell with these ends, when R'' <= ``bend``."""
+def _may_hold_less(r_left, r_right, bend, width, best):  # type: ignore[no-untyped-def]
+    """Whether R can be below ``best``, which neither end is, within a cell where R'' <= ``bend``.
+
+    The lowest curve through the ends is a parabola; its minimum, if inside, is ``(a + b)/2 - (q + (b - a)^2/q)/4`` with
+    ``q = bend width^2 / 2``.
+    """
     q = np.float32(0.5) * bend * width * width
-    d = rb - ra
-    if abs(d) >= q:
-        return min(ra, rb)
-    return np.float32(0.5) * (ra + rb) - np.float32(0.25) * (q + d * d / q)
+    d = r_right - r_left
+    return abs(d) < q and np.float32(2.0) * (r_left + r_right - best - best) * q < q * q + d * d
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
@@ -364,7 +388,7 @@ def _least_risk(v, loss, offset, bend, top, bend_of_peak, lo, hi, stop, at, risk
             r_right = risk[depth - 1]
             if right - left > 1:
                 curve = min(bend, top * bend_of_peak[left])
-                if _cell_bound(r_left, r_right, curve, offset[right] - offset[left]) < best:
+                if _may_hold_less(r_left, r_right, curve, offset[right] - offset[left], best):
                     middle = (left + right) >> 1
                     r = _dot(loss[middle, lo:stop], v)
                     if r < best:
@@ -389,16 +413,15 @@ def _estimate_rows(pdf, z, width, hat, first, offset, loss, bend, bend_of_peak, 
     mass = np.zeros(n_pad, dtype=np.float32)
     start = np.zeros(n_block + 1, dtype=np.float64)
     bits = v.view(np.int32)
-    block_bits = np.zeros(n_block, dtype=np.int32)
-    block_top = block_bits.view(np.float32)
-    peak_bits = np.zeros(1, dtype=np.int32)
-    peak_value = peak_bits.view(np.float32)
+    one_bits = np.zeros(1, dtype=np.int32)
+    one = one_bits.view(np.float32)
     at = np.empty(n_pad // _COARSE + 16, dtype=np.int64)
     risk = np.empty(at.shape[0], dtype=np.float32)
     for g in range(n_obj):
         row_sum = _load(pdf[g], v)
-        peak_bits[0] = _peaks(bits, block_bits, n_block)
-        top = peak_value[0]
+        top_bits = _highest(bits)
+        one_bits[0] = top_bits
+        top = one[0]
         if not (np.isfinite(row_sum) and top > 0.0):
             numbers[:, g] = np.nan
             marks[4, g] = True
@@ -431,7 +454,7 @@ def _estimate_rows(pdf, z, width, hat, first, offset, loss, bend, bend_of_peak, 
         m2, m3, m4 = np.float64(m2) / total, np.float64(m3) / total, np.float64(m4) / total
         std = np.sqrt(m2)
         mode = 0
-        while block_top[mode // LANES] != top:
+        while not _reaches(bits, mode // LANES, top_bits):
             mode += LANES
         while v[mode] != top:
             mode += 1
@@ -445,18 +468,19 @@ def _estimate_rows(pdf, z, width, hat, first, offset, loss, bend, bend_of_peak, 
         numbers[0, g] = best
         numbers[1, g] = z[mode]
         numbers[2, g] = z[0] + centre
-        numbers[3, g] = _quantile(_LEVELS[2] * total, z, v, mass, start, n_block)
-        numbers[4, g] = _quantile(_LEVELS[1] * total, z, v, mass, start, n_block)
-        numbers[5, g] = _quantile(_LEVELS[3] * total, z, v, mass, start, n_block)
-        numbers[6, g] = _quantile(_LEVELS[0] * total, z, v, mass, start, n_block)
-        numbers[7, g] = _quantile(_LEVELS[4] * total, z, v, mass, start, n_block)
+        numbers[3, g] = _quantile(_LEVELS[2] * total, z, v, mass, start)
+        numbers[4, g] = _quantile(_LEVELS[1] * total, z, v, mass, start)
+        numbers[5, g] = _quantile(_LEVELS[3] * total, z, v, mass, start)
+        numbers[6, g] = _quantile(_LEVELS[0] * total, z, v, mass, start)
+        numbers[7, g] = _quantile(_LEVELS[4] * total, z, v, mass, start)
         numbers[8, g] = std
         numbers[9, g] = m3 / (m2 * std)
         numbers[10, g] = m4 / (m2 * m2) - 3.0
         numbers[11, g] = inside / total
         numbers[12, g] = least * scale
         edge = np.float32(EDGE_RATIO) * top
-        marks[0, g] = _second_peak(v, block_top, n_block, mode, top)
+        one[0] = np.float32(SECOND_PEAK_RATIO) * top
+        marks[0, g] = _second_peak(v, bits, one_bits[0], n_block, mode, top)
         marks[1, g] = std > BROAD[0]
         marks[2, g] = std > BROAD[1]
         marks[3, g] = v[0] >= edge or v[n - 1] >= edge
