@@ -72,7 +72,8 @@ def run_tasks(
             running: dict[Future[R], T] = {}
             while (waiting or running) and not suspects:
                 while waiting and len(running) < workers:
-                    running[pool.submit(function, waiting[0])] = waiting.popleft()
+                    task = waiting.popleft()
+                    running[pool.submit(function, task)] = task
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     task = running.pop(future)
