@@ -26,7 +26,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 __all__ = [
+    "LARGEST",
     "RELATIVE_ERR_FLOOR",
+    "SMALLEST",
     "band_is_usable",
     "fit_amplitude",
     "flux_variance",
@@ -36,6 +38,9 @@ __all__ = [
 ]
 
 Float = np.float64
+
+SMALLEST, LARGEST = 1e-100, 1e100
+"""Limits of errors and fluxes, in any unit: the squares of others are not numbers of float64."""
 
 RELATIVE_ERR_FLOOR = 1e-5
 """Smallest error of a flux as a fraction of it. No photometry is this good (0.01 mmag), and the floor keeps all sums in
@@ -55,7 +60,8 @@ def band_is_usable(flux: NDArray[Any], flux_err: NDArray[Any]) -> NDArray[np.boo
     ndarray of bool, (n_obj, n_band)
         False where the flux is not finite, or the error is not finite and positive.
     """
-    usable: NDArray[np.bool_] = np.isfinite(flux) & np.isfinite(flux_err) & (flux_err > 0)
+    f, e = np.asarray(flux, dtype=Float), np.asarray(flux_err, dtype=Float)
+    usable: NDArray[np.bool_] = (np.abs(f) < LARGEST) & (e > SMALLEST) & (e < LARGEST)
     return usable
 
 

@@ -169,7 +169,7 @@ def tabulate_prior(
         Type of each template.
     mag_step : float
         Magnitude. The engines take the nearest row, so that the error is the change of the prior over half a step: in
-        total variation 0.3 % per 0.1 mag for the HDF-N.
+        total variation at most 0.2 % at magnitude 20, and 0.04 % at 25, for 0.01 mag and the HDF-N.
 
     Returns
     -------

@@ -13,8 +13,8 @@ twice the logarithm of the posterior but for a constant. One object takes three 
    which float32 can bear.
 3. *accumulate*: the exponential, summed over templates.
 
-A cell is left out when it is below the peak by more than ``NEGLIGIBLE`` after allowing for the error of the screen, so
-that leaving out changes nothing that float32 can hold.
+A cell that is below the peak by more than ``NEGLIGIBLE`` is zero. A template, or a stretch of redshift, goes no further
+when it is that low after allowing for the error of the screen, so that the screen decides nothing by its errors.
 
 What makes it fast is written in ``docs/decisions/0003-template-kernel.md``. In short: the loop over redshift is the
 inner one and holds no branch; the loop over bands is unrolled when it is compiled, by recursion on the tuple ``bands``;
@@ -36,7 +36,7 @@ from numba import njit, types
 from numba.extending import intrinsic, overload
 
 from pzcenter.science.engines.problem import TemplateFit, TemplateProblem, check_photometry
-from pzcenter.science.likelihood import RELATIVE_ERR_FLOOR, unit_norm
+from pzcenter.science.likelihood import LARGEST, RELATIVE_ERR_FLOOR, SMALLEST, unit_norm
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -46,7 +46,7 @@ __all__ = ["NEGLIGIBLE", "NumbaEngine"]
 F = np.float32
 
 NEGLIGIBLE = F(60.0)
-"""A cell is left out when its x is this much below the peak: a factor exp(-30) = 1e-13 in probability."""
+"""A cell counts as zero when its x is this much below the peak: a factor exp(-30) = 1e-13 in probability."""
 
 NEVER = F(-1e30)
 """x of a cell with zero probability. Not minus infinity: the kernel is compiled for finite numbers."""
@@ -59,6 +59,9 @@ SCREEN_TOLERANCE = F(2e-3)
 
 TINY = F(1e-30)
 """Added to sums that divide: a template without flux in any measured band then has S = 0."""
+
+LOWEST_WEIGHT = 1e-26
+"""Relative to the best band. What is below, noisier by 1e13, is left out: squares may leave the range of float32."""
 
 LANES = 16
 """The grid is padded to a multiple of this, the float32 numbers in the widest vector register (AVX-512)."""
@@ -231,7 +234,10 @@ def _larger(typing_context, a, b):
 
 @njit(**OPTIONS)
 def _exp_half(x):
-    """exp(x / 2) for x <= 0: a power of two times Taylor's series of the fraction, relative error 2e-7 + 3e-8 |x|."""
+    """exp(x / 2) for x <= 0: a power of two times Taylor's series of the fraction, relative error 2e-7 + 3e-8 |x|.
+
+    Zero where x is below the peak by more than NEGLIGIBLE, and so exactly zero where there is no prior or likelihood.
+    """
     power = max(x * F(0.5 * np.log2(np.e)), F(-126.0))
     whole = np.floor(power + F(0.5))
     f = (power - whole) * F(np.log(2.0))
@@ -242,7 +248,8 @@ def _exp_half(x):
     series = series * f + F(1 / 2)
     series = series * f + F(1)
     series = series * f + F(1)
-    return series * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+    value = series * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
+    return value if x > -NEGLIGIBLE else F(0)
 
 
 @njit(**OPTIONS)
@@ -356,7 +363,7 @@ def _weigh_bands(flux, flux_err, relative_err, n_used_out):
         for b in range(n_band):
             f, e = flux[i, b], flux_err[i, b]
             inverse_variance[b] = 0.0
-            if np.isfinite(f) and np.isfinite(e) and e > 0:
+            if abs(f) < LARGEST and SMALLEST < e < LARGEST:  # and neither is NaN
                 variance = e * e + (relative_err[b] ** 2 + RELATIVE_ERR_FLOOR**2) * f * f
                 inverse_variance[b] = 1.0 / variance
                 scale[i] = max(scale[i], inverse_variance[b])
@@ -364,7 +371,7 @@ def _weigh_bands(flux, flux_err, relative_err, n_used_out):
                 log_norm[i] -= 0.5 * np.log(2 * np.pi * variance)
                 n_used_out[i] += 1
         for b in range(n_band):
-            if inverse_variance[b] > 0.0:
+            if inverse_variance[b] > LOWEST_WEIGHT * scale[i]:
                 flux_out[i, b] = flux[i, b] * np.sqrt(scale[i])
                 weight_out[i, b] = inverse_variance[b] / scale[i]
     return flux_out, weight_out, chi2_null, log_norm, scale
