@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from pzcenter.catalogs import photometry_of
+from pzcenter.catalogs.densities import ENCODING, code_column, grid_metadata
 from pzcenter.schema import PZFlag, arrow_schema, check_table
 from pzcenter.science.packing import get_encoding
 from pzcenter.science.pz import point_estimates
@@ -22,13 +23,10 @@ if TYPE_CHECKING:
 
     from pzcenter.estimators import Estimator
 
-__all__ = ["BLOCK", "ENCODING", "PartitionProduct", "estimate_partition"]
+__all__ = ["BLOCK", "PartitionProduct", "estimate_partition"]
 
 BLOCK = 2048
 """Objects whose densities exist unpacked at one time: 2.5 MB on 301 points, which stays in the processor's cache."""
-
-ENCODING = "u8sqrt"
-"""Of the densities, see :mod:`pzcenter.science.packing`."""
 
 _CARRIED = ("objectId", "ra", "dec", "_healpix_29", "tract")
 _PDF_CARRIED = ("objectId", "ra", "dec", "_healpix_29")
@@ -103,17 +101,13 @@ def estimate_partition(skinny: pa.Table, model: Estimator, *, model_id: int = 0)
     columns["model_id"] = np.full(n_obj, model_id, dtype=np.int16)
     pz = _table("pz", skinny, _CARRIED, columns)
     pdf: dict[str, Any] = {
-        "pdf_code": pa.FixedSizeListArray.from_arrays(pa.array(code.ravel()), z_grid.size),
+        "pdf_code": code_column(code),
         "pdf_max": row_max,
     }
     pz_pdf = _table("pz_pdf", skinny, _PDF_CARRIED, pdf, sizes={"pdf_code": z_grid.size})
-    grid = {
-        "pz.encoding": packing.name,
-        "pz.z_min": repr(float(z_grid[0])),
-        "pz.z_max": repr(float(z_grid[-1])),
-        "pz.n_z": str(z_grid.size),
-    }
-    return PartitionProduct(pz, pz_pdf.replace_schema_metadata({**(pz_pdf.schema.metadata or {}), **grid}))
+    return PartitionProduct(
+        pz, pz_pdf.replace_schema_metadata({**(pz_pdf.schema.metadata or {}), **grid_metadata(z_grid)})
+    )
 
 
 def _table(

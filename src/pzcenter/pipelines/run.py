@@ -37,11 +37,12 @@ from pzcenter.catalogs import (
     open_catalog,
     write_partition,
 )
+from pzcenter.catalogs.densities import ENCODING
 from pzcenter.catalogs.manifest import MANIFEST_NAME
 from pzcenter.catalogs.storage import file_sha256
 from pzcenter.errors import BandError, EmptyTableError, OutputExistsError, PartitionError
 from pzcenter.estimators import load_model, model_digest
-from pzcenter.pipelines.partition import ENCODING, estimate_partition
+from pzcenter.pipelines.partition import estimate_partition
 from pzcenter.pipelines.pool import run_tasks
 from pzcenter.schema import PZFlag, arrow_schema, check_table, pz_flag_table
 

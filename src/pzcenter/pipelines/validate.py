@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pzcenter.catalogs import open_catalog
+from pzcenter.catalogs.densities import codes_of, grid_of
 from pzcenter.science.photometry import flux_to_mag
 from pzcenter.validation import PdfChunk, collect_sample, evaluate
 
@@ -55,6 +55,7 @@ def pdf_chunks(
 ) -> Iterator[PdfChunk]:
     """Packed densities and point estimates of the objects with a known redshift, partition by partition."""
     parts = {name: _partitions(destination / name) for name in ("pz", "pz_pdf")}
+    grid = grid_of(open_catalog(destination / "pz_pdf").schema)
     for partition in open_catalog(skinny).partitions:
         names = [f"flux_{mag_band}", *(["z_spec"] if truth is None else [])]
         photometry = partition.read([name for name in ("objectId", *names) if name in _columns(skinny)])
@@ -65,10 +66,8 @@ def pdf_chunks(
             continue
         pz = parts["pz"][partition.name].read(["flags", *POINTS, *_positions(destination / "pz")]).take(rows)
         pdf = parts["pz_pdf"][partition.name].read(["pdf_code", "pdf_max"]).take(rows)
-        code = pdf.column("pdf_code").combine_chunks()
-        grid = _grid(destination / "pz_pdf")
         yield PdfChunk(
-            pdf=code.flatten().to_numpy().reshape(rows.size, grid.size),
+            pdf=codes_of(pdf.column("pdf_code")),
             pdf_max=pdf.column("pdf_max").to_numpy(),
             z_grid=grid,
             z_spec=z[rows],
@@ -91,12 +90,6 @@ def _columns(path: Path) -> list[str]:
 
 def _positions(path: Path) -> list[str]:
     return [name for name in ("ra", "dec") if name in _columns(path)]
-
-
-def _grid(path: Path) -> NDArray[np.float64]:
-    metadata = open_catalog(path).schema.metadata
-    low, high, n_z = (json.loads(metadata[key]) for key in (b"pz.z_min", b"pz.z_max", b"pz.n_z"))
-    return np.linspace(low, high, n_z)
 
 
 def _magnitude(photometry: Any, band: str, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:

@@ -40,8 +40,8 @@ def arrow_schema(
     columns : iterable of str, optional
         Only these, in the table's order; columns of bands beyond ugrizy come last, in the order given.
     sizes : mapping of str to int, optional
-        Number of values in each row of an array column, such as ``{"pdf_code": 301}``. Without it a column of
-        unstated size is a list of variable length.
+        Number of values or bytes in each row of a column of unstated size, such as ``{"pdf_code": 301}``. Without
+        it such a column is of variable length.
 
     Returns
     -------
@@ -114,7 +114,9 @@ def _value_type(column: Column) -> pa.DataType:
 
 def _field(column: Column, size: int | None) -> pa.Field:
     kind = _value_type(column)
-    if column.arraysize == "*":
+    if column.storage == "binary":
+        kind = pa.binary() if size is None else pa.binary(size)
+    elif column.arraysize == "*":
         kind = pa.list_(kind) if size is None else pa.list_(kind, size)
     elif column.arraysize:
         kind = pa.list_(kind, int(column.arraysize))
@@ -158,6 +160,8 @@ def _check_column(values: Any, column: Column, table: str) -> None:
 
 def _fits(kind: pa.DataType, column: Column) -> bool:
     expected = _value_type(column)
+    if column.storage == "binary":
+        return bool(pa.types.is_fixed_size_binary(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
     if not column.arraysize:
         return bool(kind == expected or (expected == pa.string() and kind == pa.large_string()))
     is_fixed = pa.types.is_fixed_size_list(kind)

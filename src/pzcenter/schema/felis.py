@@ -47,6 +47,7 @@ DATATYPES = {
     "float": "float32",
     "double": "float64",
     "text": "string",
+    "binary": "binary",
     "timestamp": "timestamp",
 }
 # What votable:xtype may say, and the Felis type it must stand beside.

@@ -12,9 +12,10 @@ import numpy as np
 import pyarrow as pa
 
 from pzcenter.catalogs.columns import int_column
+from pzcenter.catalogs.densities import ENCODING, code_column, codes_of, grid_metadata, grid_of
 from pzcenter.catalogs.storage import atomic_path
 from pzcenter.catalogs.writers import finish_dataset, write_partition
-from pzcenter.errors import FileFormatError, GridError, SchemaError
+from pzcenter.errors import FileFormatError, SchemaError
 from pzcenter.schema import arrow_schema
 from pzcenter.science.packing import get_encoding
 
@@ -26,38 +27,11 @@ if TYPE_CHECKING:
 
     from pzcenter.catalogs.readers import Catalog
 
-__all__ = ["export_qp", "grid_of", "import_qp", "is_qp_file"]
+__all__ = ["export_qp", "import_qp", "is_qp_file"]
 
 BATCH_ROWS = 20_000
 """Objects unpacked at one time: 24 MB on 301 points."""
 PARTITION_ROWS = 150_000
-ENCODING = "u8sqrt"
-GRID_TOLERANCE = 1e-6
-
-
-def grid_of(schema: pa.Schema) -> NDArray[np.float64]:
-    """Redshift grid of a ``pz_pdf`` table.
-
-    Parameters
-    ----------
-    schema : pa.Schema
-        With the keys ``pz.z_min``, ``pz.z_max`` and ``pz.n_z`` in its metadata.
-
-    Returns
-    -------
-    ndarray, (n_z,)
-
-    Raises
-    ------
-    SchemaError
-        The metadata do not have the grid.
-    """
-    metadata = schema.metadata or {}
-    try:
-        ends = float(metadata[b"pz.z_min"]), float(metadata[b"pz.z_max"])
-        return np.linspace(*ends, int(metadata[b"pz.n_z"]))
-    except (KeyError, ValueError) as error:
-        raise SchemaError(f"the table's metadata have no redshift grid (pz.z_min, pz.z_max, pz.n_z): {error}") from None
 
 
 def export_qp(catalog: Catalog, path: Path, columns: Sequence[str]) -> int:
@@ -89,7 +63,7 @@ def export_qp(catalog: Catalog, path: Path, columns: Sequence[str]) -> int:
     if absent:
         raise SchemaError(f"{catalog.path} has no columns {absent}: qp files are made of the pz_pdf table")
     z_grid = grid_of(catalog.schema)
-    encoding = get_encoding((catalog.schema.metadata or {})[b"pz.encoding"].decode())
+    encoding = get_encoding(ENCODING)
     n_rows, done = catalog.n_rows, 0
     with atomic_path(path) as unfinished, h5py.File(unfinished, "w", libver="v110") as file:
         _write_meta(file, z_grid)
@@ -100,10 +74,18 @@ def export_qp(catalog: Catalog, path: Path, columns: Sequence[str]) -> int:
             pdf = _unpack(batch, encoding, z_grid)
             rows = slice(done, done + batch.num_rows)
             yvals[rows], object_id[rows] = pdf, int_column(batch.column("objectId"), "objectId")
-            has_estimate = np.isfinite(pdf[:, 0])
-            zmode[rows] = np.where(has_estimate, z_grid[np.argmax(pdf, axis=1)], np.nan)
+            zmode[rows] = _modes(pdf, z_grid)
             done += batch.num_rows
     return done
+
+
+def _modes(pdf: NDArray[np.float32], z_grid: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Middle of the first stretch of grid points that share the maximum; rounding makes such stretches."""
+    at_top = pdf == pdf.max(axis=1, keepdims=True)
+    first = np.argmax(at_top, axis=1)
+    beyond = ~at_top & (np.arange(z_grid.size) > first[:, None])
+    last = np.where(beyond.any(axis=1), np.argmax(beyond, axis=1), z_grid.size) - 1
+    return np.where(np.isfinite(pdf[:, 0]), z_grid[(first + last) // 2], np.nan)
 
 
 def _write_meta(file: Any, z_grid: NDArray[np.float64]) -> None:
@@ -113,8 +95,7 @@ def _write_meta(file: Any, z_grid: NDArray[np.float64]) -> None:
 
 
 def _unpack(batch: pa.RecordBatch, encoding: Any, z_grid: NDArray[np.float64]) -> NDArray[np.float32]:
-    packed = batch.column("pdf_code")
-    code = packed.flatten().to_numpy(zero_copy_only=False).reshape(batch.num_rows, z_grid.size)
+    code = codes_of(batch.column("pdf_code"))
     row_max = batch.column("pdf_max").to_numpy(zero_copy_only=False)
     return np.asarray(encoding.unpack(code, row_max, z_grid))
 
@@ -163,20 +144,14 @@ def import_qp(path: Path, destination: Path) -> int:
                 f"{path} is a qp ensemble of type {kind!r}; accepted is 'interp': convert it with qp.convert first"
             )
         z_grid = np.asarray(file["meta/xvals"][()], dtype=np.float64).ravel()
-        uniform = np.linspace(z_grid[0], z_grid[-1], z_grid.size)
-        if not np.allclose(z_grid, uniform, rtol=0, atol=GRID_TOLERANCE):
-            raise GridError(
-                f"{path}: the redshift grid must be uniform; its steps go up to {np.diff(z_grid).max():.4g}"
-            )
         yvals, n_rows = file["data/yvals"], int(file["data/yvals"].shape[0])
         ids = next((file[name] for name in ("ancil/object_id", "ancil/id") if name in file), None)
-        schema = _pdf_schema(uniform)
+        schema = _pdf_schema(z_grid)
         for index, start in enumerate(range(0, n_rows, PARTITION_ROWS)):
             stop = min(start + PARTITION_ROWS, n_rows)
             code, row_max = encoding.pack(np.asarray(yvals[start:stop], dtype=np.float32))
             object_id = np.arange(start, stop) if ids is None else np.asarray(ids[start:stop], dtype=np.int64)
-            packed = pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(code).ravel()), uniform.size)
-            arrays = [pa.array(object_id), packed, pa.array(row_max)]
+            arrays = [pa.array(object_id), code_column(code), pa.array(row_max)]
             table = pa.Table.from_arrays([a.cast(f.type) for a, f in zip(arrays, schema, strict=True)], schema=schema)
             records.append(write_partition(table, destination, f"part-{index:05d}.parquet"))
     finish_dataset(destination, records, table="pz_pdf", schema=schema)
@@ -185,10 +160,4 @@ def import_qp(path: Path, destination: Path) -> int:
 
 def _pdf_schema(z_grid: NDArray[np.float64]) -> pa.Schema:
     schema = arrow_schema("pz_pdf", columns=["objectId", "pdf_code", "pdf_max"], sizes={"pdf_code": z_grid.size})
-    grid = {
-        "pz.encoding": ENCODING,
-        "pz.z_min": repr(float(z_grid[0])),
-        "pz.z_max": repr(float(z_grid[-1])),
-        "pz.n_z": str(z_grid.size),
-    }
-    return schema.with_metadata({**(schema.metadata or {}), **grid})
+    return schema.with_metadata({**(schema.metadata or {}), **grid_metadata(z_grid)})
