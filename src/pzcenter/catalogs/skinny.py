@@ -214,6 +214,8 @@ def make_skinny(
     tell = progress or (lambda _fraction, _text: None)
     catalog = source if isinstance(source, Catalog) else open_catalog(source)
     converter, notes = _converter(catalog, mapping, bands, cuts)
+    if row_numbers:
+        notes.append("object ids are row numbers, from 0")
     converter = replace(converter, deredden=deredden, ebv_map=ebv_map, row_numbers=row_numbers)
     require_columns(converter.columns, catalog.column_names, str(catalog.path))
     plan = _Plan(catalog, converter, Path(destination), max(1, rows_per_partition), notes)
@@ -247,7 +249,8 @@ def _converter(
     """Narrow the mapping to what the table has; notes say what it lacks."""
     names = catalog.column_names
     if mapping is None:
-        mapping = detect_mapping(names)
+        # The whole mapping, so that the notes can say what the table lacks.
+        mapping = load_mapping(detect_mapping(names).name)
     elif not isinstance(mapping, Mapping):
         mapping = load_mapping(mapping)
     if bands is not None:
@@ -255,6 +258,7 @@ def _converter(
         require_columns(
             [c for b in bands for c in (mapping.value_column(b), mapping.error_column(b))], names, str(catalog.path)
         )
+    # Whether the id column is there is checked later: row numbers may stand in for it.
     narrowed = mapping.present_in([*names, mapping.object_id])
     notes = []
     if absent := [band for band in mapping.bands if band not in narrowed.bands]:

@@ -56,16 +56,18 @@ def choose_pixels(sky: SkyCounts, max_rows: int) -> list[tuple[int, int, int]]:
     list of (int, int, int)
         Order, NESTED pixel and number of objects; along the sky, none empty, none overlapping.
     """
-    levels: list[NDArray[np.int32] | NDArray[np.int64]] = [sky.counts]
-    while levels[0].size > 12:
-        levels.insert(0, levels[0].reshape(-1, 4).sum(axis=1, dtype=np.int64))
-    chosen = []
-    open_pixels = np.flatnonzero(levels[0])
-    for order, counts in enumerate(levels):
-        n_obj = counts[open_pixels]
-        closed = (n_obj <= max_rows) | (order == sky.order)
-        chosen += [(order, int(p), int(n)) for p, n in zip(open_pixels[closed], n_obj[closed], strict=True)]
-        if order < sky.order:
-            children = (open_pixels[~closed][:, None] * 4 + np.arange(4)).ravel()
-            open_pixels = children[levels[order + 1][children] > 0]
+    levels = [(np.flatnonzero(sky.counts), sky.counts[sky.counts > 0].astype(np.int64))]
+    for _ in range(sky.order):
+        pixels, n_obj = levels[0]
+        parents, first = np.unique(pixels >> 2, return_index=True)
+        levels.insert(0, (parents, np.add.reduceat(n_obj, first) if first.size else n_obj))
+    chosen: list[tuple[int, int, int]] = []
+    # Pixels of one level up that hold too much; before the first level, all of the sky.
+    too_full: NDArray[np.int64] | None = None
+    for order, (pixels, n_obj) in enumerate(levels):
+        is_open = np.ones(pixels.size, dtype=bool) if too_full is None else np.isin(pixels >> 2, too_full)
+        fits = (n_obj <= max_rows) | (order == sky.order)
+        closed = is_open & fits
+        chosen += [(order, int(p), int(n)) for p, n in zip(pixels[closed], n_obj[closed], strict=True)]
+        too_full = pixels[is_open & ~fits]
     return sorted(chosen, key=lambda pixel: pixel[1] << 2 * (29 - pixel[0]))

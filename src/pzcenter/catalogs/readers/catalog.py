@@ -173,16 +173,16 @@ class Catalog(ABC):
         """
         wanted = self.column_names if columns is None else list(columns)
         require_columns(wanted, self.column_names, str(self.path))
-        return self._batches(wanted, batch_size, start, stop)
+        schema = pa.schema([self.schema.field(name) for name in wanted], metadata=self.schema.metadata)
+        batches = self._batches(wanted, batch_size, start, stop)
+        return (pa.RecordBatch.from_arrays(batch.columns, schema=schema) for batch in batches)
 
     def read(self, columns: Sequence[str] | None = None, *, start: int = 0, stop: int | None = None) -> pa.Table:
         """All rows as one table in memory: for small catalogues and for single partitions."""
         wanted = self.column_names if columns is None else list(columns)
-        schema = pa.schema([self.schema.field(name) for name in wanted if name in self.schema.names])
         batches = list(self.batches(wanted, start=start, stop=stop))
-        if not batches:
-            return schema.empty_table()
-        return pa.Table.from_batches(batches)
+        schema = pa.schema([self.schema.field(name) for name in wanted], metadata=self.schema.metadata)
+        return pa.Table.from_batches(batches, schema=schema)
 
     def require_rows(self) -> None:
         """Check that there is at least one row.

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import csv
 import gzip
-import io
 import re
-from typing import IO, TYPE_CHECKING, ClassVar, cast
+import zlib
+from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
 import pyarrow as pa
 import pyarrow.csv as pa_csv
@@ -58,7 +58,7 @@ class CsvCatalog(Catalog):
         try:
             with self._open() as file:
                 raw = file.read(HEAD_BYTES)
-        except (OSError, EOFError) as error:
+        except (OSError, EOFError, zlib.error) as error:
             raise FileFormatError(f"{self.path} cannot be uncompressed: {error}") from error
         if raw[:2] in FOREIGN_MARKS:
             raise FileFormatError(f"{self.path} is text in {FOREIGN_MARKS[raw[:2]]}; save it as UTF-8")
@@ -96,61 +96,58 @@ class CsvCatalog(Catalog):
             compressed = file.read(2) == b"\x1f\x8b"
         return cast("IO[bytes]", gzip.open(self.path)) if compressed else self.path.open("rb")
 
-    def _stream(
-        self, source: IO[bytes], types: dict[str, pa.DataType], columns: list[str]
-    ) -> pa_csv.CSVStreamingReader:
-        return pa_csv.open_csv(
-            pa.PythonFile(source, mode="r"),
-            read_options=pa_csv.ReadOptions(
-                column_names=self._names, skip_rows=self._skip, block_size=BLOCK_BYTES, use_threads=False
+    def _options(self, types: dict[str, pa.DataType], columns: list[str], *, skip: int, block: int) -> dict[str, Any]:
+        return {
+            "read_options": pa_csv.ReadOptions(
+                column_names=self._names, skip_rows=skip, block_size=block, use_threads=False
             ),
-            parse_options=pa_csv.ParseOptions(delimiter=self._delimiter),
-            convert_options=pa_csv.ConvertOptions(
-                include_columns=columns,
-                column_types=types,
-                null_values=NULL_VALUES,
-                strings_can_be_null=False,
-                quoted_strings_can_be_null=True,
+            "parse_options": pa_csv.ParseOptions(delimiter=self._delimiter),
+            "convert_options": pa_csv.ConvertOptions(
+                include_columns=columns, column_types=types, null_values=NULL_VALUES, strings_can_be_null=False
             ),
-        )
+        }
 
     def _infer(self) -> dict[str, pa.DataType]:
         """Types of the first blocks, the wider one where two blocks differ."""
         types = dict.fromkeys(self._names, pa.null())
-        seen = n_rows = 0
-        with self._open() as file:
-            start, rest = True, b""
-            while seen < SAMPLE_BYTES:
-                block = file.read(BLOCK_BYTES)
-                seen += len(block)
-                cut = block.rfind(b"\n") + 1 if len(block) == BLOCK_BYTES else len(block)
-                text, rest = rest + block[:cut], block[cut:]
-                if text:
-                    table = self._parse(text, skip=self._skip if start else 0)
-                    start = False
-                    n_rows += table.num_rows
-                    for field in table.schema:
-                        types[field.name] = _wider(types[field.name], field.type)
-                if len(block) < BLOCK_BYTES:
-                    self._n_rows = n_rows
-                    break
+        n_rows, skip = 0, self._skip
+        for text, is_last in self._sample():
+            table = self._parse(text, skip)
+            skip = 0
+            n_rows += table.num_rows
+            for field in table.schema:
+                types[field.name] = _wider(types[field.name], field.type)
+            if is_last:
+                self._n_rows = n_rows
         return {name: pa.float64() if pa.types.is_null(kind) else kind for name, kind in types.items()}
 
-    def _parse(self, text: bytes, *, skip: int) -> pa.Table:
+    def _sample(self) -> Iterator[tuple[bytes, bool]]:
+        """Whole lines from the beginning of the file, and whether they reach its end."""
+        seen, rest = 0, b""
         try:
-            with self._stream_block(text, skip) as reader:
-                return reader.read_all()
+            with self._open() as file:
+                while seen < SAMPLE_BYTES:
+                    block = file.read(BLOCK_BYTES)
+                    seen += len(block)
+                    is_last = len(block) < BLOCK_BYTES
+                    cut = len(block) if is_last else block.rfind(b"\n") + 1
+                    if is_last or cut:
+                        yield rest + block[:cut], is_last
+                        rest = b""
+                    rest += block[cut:]
+                    if is_last:
+                        return
+        except (OSError, EOFError, zlib.error) as error:
+            raise FileFormatError(f"{self.path} cannot be uncompressed to its end: {error}") from error
+
+    def _parse(self, text: bytes, skip: int) -> pa.Table:
+        options = self._options({}, self._names, skip=skip, block=len(text) + 1)
+        try:
+            return pa_csv.read_csv(pa.BufferReader(text), **options)
         except pa.ArrowInvalid as error:
             if "Empty CSV file" in str(error):
                 return pa.schema([pa.field(name, pa.null()) for name in self._names]).empty_table()
             raise FileFormatError(f"{self.path}: {_plain(error)}") from error
-
-    def _stream_block(self, text: bytes, skip: int) -> pa_csv.CSVStreamingReader:
-        skipped, self._skip = self._skip, skip
-        try:
-            return self._stream(io.BytesIO(text), {}, self._names)
-        finally:
-            self._skip = skipped
 
     @property
     def n_rows(self) -> int | None:
@@ -171,7 +168,8 @@ class CsvCatalog(Catalog):
             return
         with self._open() as file:
             try:
-                for block in self._stream(file, types, columns):
+                options = self._options(types, columns, skip=self._skip, block=BLOCK_BYTES)
+                for block in pa_csv.open_csv(pa.PythonFile(file, mode="r"), **options):
                     low = max(start - position, 0)
                     high = block.num_rows if stop is None else min(stop - position, block.num_rows)
                     position += block.num_rows
@@ -184,7 +182,7 @@ class CsvCatalog(Catalog):
                         waiting, n_waiting = [whole.slice(batch_size)], n_waiting - batch_size
                     if stop is not None and position >= stop:
                         break
-            except (pa.ArrowInvalid, OSError, EOFError) as error:
+            except (pa.ArrowInvalid, OSError, EOFError, zlib.error) as error:
                 raise FileFormatError(f"{self.path}, after row {position}: {_plain(error)}") from error
         if n_waiting:
             yield pa.concat_batches(waiting)

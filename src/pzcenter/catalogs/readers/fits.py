@@ -10,6 +10,7 @@ import gzip
 import logging
 import re
 import warnings
+import zlib
 from dataclasses import dataclass
 from typing import IO, TYPE_CHECKING, Any, ClassVar, cast
 
@@ -218,7 +219,7 @@ class FitsCatalog(Catalog):
     def _read(self, file: IO[bytes], n_bytes: int) -> bytes:
         try:
             data = file.read(n_bytes)
-        except (EOFError, OSError) as error:
+        except (EOFError, OSError, zlib.error) as error:
             raise FileFormatError(f"{self.path} cannot be read to its end: {error}") from error
         if len(data) < n_bytes:
             raise FileFormatError(f"{self.path} is cut short: the table ends before its {self._n_rows} rows")

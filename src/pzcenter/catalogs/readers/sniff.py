@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from typing import TYPE_CHECKING
 
 from pzcenter.catalogs.readers.csv import CsvCatalog
@@ -79,7 +80,7 @@ def _unzipped_head(path: Path) -> bytes:
     try:
         with gzip.open(path) as file:
             return file.read(16)
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise FileFormatError(f"{path} begins like gzip and cannot be uncompressed: {error}") from error
 
 
