@@ -16,6 +16,8 @@ def filled(name, n=5, *, columns=None, sizes=None):
     for field in schema:
         if pa.types.is_nested(field.type):
             arrays.append(pa.array([[1] * 301] * n, type=field.type))
+        elif field.name == "pdf_code":
+            arrays.append(pa.array([bytes(301)] * n, type=field.type))
         elif pa.types.is_timestamp(field.type):
             arrays.append(pa.array([0] * n, type=field.type))
         elif pa.types.is_string(field.type):

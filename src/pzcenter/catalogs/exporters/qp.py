@@ -151,7 +151,7 @@ def import_qp(path: Path, destination: Path) -> int:
             stop = min(start + PARTITION_ROWS, n_rows)
             code, row_max = encoding.pack(np.asarray(yvals[start:stop], dtype=np.float32))
             object_id = np.arange(start, stop) if ids is None else np.asarray(ids[start:stop], dtype=np.int64)
-            arrays = [pa.array(object_id), code_column(code), pa.array(row_max)]
+            arrays = [pa.array(object_id), code_column(np.asarray(code, dtype=np.uint8)), pa.array(row_max)]
             table = pa.Table.from_arrays([a.cast(f.type) for a, f in zip(arrays, schema, strict=True)], schema=schema)
             records.append(write_partition(table, destination, f"part-{index:05d}.parquet"))
     finish_dataset(destination, records, table="pz_pdf", schema=schema)
