@@ -29,6 +29,8 @@ class Statistic:
         Of the columns.
     is_mean : bool
         Whether it is the mean of its one column, whose error has a formula.
+    error_power : float
+        The error grows as this power of the number of rows: -0.5 but for statistics that are sums over rows.
     """
 
     metric: str
@@ -36,6 +38,7 @@ class Statistic:
     columns: tuple[NDArray[np.float64], ...]
     function: Callable[..., float]
     is_mean: bool = False
+    error_power: float = -0.5
 
     @property
     def value(self) -> float:
@@ -46,7 +49,7 @@ class Statistic:
 class Bootstrap:
     """Resampling with a fixed seed.
 
-    A large sample is resampled in part: ``m`` rows are drawn of ``n``, and the scatter scaled by sqrt(m/n).
+    A large sample is resampled in part: ``m`` rows are drawn of ``n``, and the scatter scaled to ``n``.
 
     Parameters
     ----------
@@ -96,7 +99,8 @@ class Bootstrap:
             values[resample] = [
                 statistic.function(*(taken[id(column)] for column in statistic.columns)) for statistic in statistics
             ]
-        scaled: list[float] = (np.std(values, axis=0, ddof=1) * np.sqrt(n_rows / n_obj)).tolist()
+        powers = np.array([statistic.error_power for statistic in statistics])
+        scaled: list[float] = (np.std(values, axis=0, ddof=1) * (n_obj / n_rows) ** powers).tolist()
         return scaled
 
 

@@ -210,7 +210,7 @@ def _count(value: int) -> str:
 
 
 def _words(value: Any) -> str:
-    """Any value of the run facts as text: whole numbers with commas, others with four digits."""
+    """Any value of the run facts as text: large numbers in full with commas, small ones with four digits."""
     if isinstance(value, bool) or not isinstance(value, int | float):
         return str(value)
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.4g}"

@@ -13,6 +13,7 @@ def statistics_of(values):
         Statistic("median", "x", (values,), np.median),
         Statistic("mean", "x", (values,), np.mean, is_mean=True),
         Statistic("fraction", "x", (values,), lambda x: np.mean(np.abs(x) > 1.0)),
+        Statistic("sum", "x", (values,), np.sum, error_power=0.5),
         Statistic("slope", "x", (values, values**2), lambda x, y: np.cov(x, y)[0, 1]),
     ]
 
@@ -44,7 +45,7 @@ def test_the_same_seed_gives_the_same_errors():
 @pytest.mark.parametrize("n_resample", [0, 1])
 def test_without_resamples_only_formulas_are_left(n_resample):
     errors = Bootstrap(n_resample).errors(statistics_of(np.arange(10.0)), max_rows=10)
-    assert np.isnan(errors).tolist() == [True, False, True, True]
+    assert np.isnan(errors).tolist() == [True, False, True, True, True]
 
 
 def test_one_object_has_no_error():

@@ -45,7 +45,7 @@ def published_sample(name):
 @pytest.mark.reference
 @pytest.mark.parametrize("name", list(PUBLISHED))
 def test_published_numbers(name):
-    table = evaluate(published_sample(name), mag_band="i", n_bootstrap=50)
+    table = evaluate(published_sample(name), z_edges=(0, 4), mag_edges=(15, 30))
     for metric, expected in PUBLISHED[name].items():
         row = next(row for row in table.select(metric=metric, axis="all") if row.point in ("z_mode", "pdf"))
         assert row.n_obj == 5000

@@ -10,6 +10,7 @@ import pytest
 
 from pzcenter.errors import StorageError
 from pzcenter.validation import RunFacts, collect_sample, evaluate, make_report, report, summary_sentences
+from pzcenter.validation.plots import plot_pit_qq
 from pzcenter.validation.report import CAPTIONS
 
 HOSTILE = "<script>alert('x')</script>\"&<img src=http://evil.example/x onerror=1>"
@@ -118,7 +119,8 @@ def test_counts_and_flags(page, sample):
     assert "blended" not in text
 
 
-def test_facts_are_optional_and_bytes_repeat(gaussian_chunk, tmp_path):
+def test_facts_are_optional_and_bytes_repeat(gaussian_chunk, tmp_path, monkeypatch):
+    monkeypatch.setattr(report, "make_figures", lambda sample, table, **_: {"pit_qq": plot_pit_qq(sample, table)})
     small = collect_sample([gaussian_chunk(60, mag=None, flags=None, ra=None, dec=None)])
     table = evaluate(small, n_bootstrap=3)
     when = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)

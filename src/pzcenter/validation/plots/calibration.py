@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy import stats
 
 from .style import BLUE, GREY, VERMILION, annotate, dress, legend, new_figure
 
@@ -44,9 +43,9 @@ def plot_pit_qq(sample: ValidationSample, table: MetricTable) -> Figure:
     n_bin = int(np.clip(n_obj // 50, 10, 50))
     edges = np.linspace(0.0, 1.0, n_bin + 1)
     counts, _ = np.histogram(pit, bins=edges)
-    low, high = stats.binom.interval(0.95, n_obj, 1.0 / n_bin)
     scale = n_bin / n_obj
-    histogram.axhspan(low * scale, high * scale, color=GREY, alpha=0.35, linewidth=0, label="expected, 95 % of bins")
+    spread = 1.96 * np.sqrt((n_bin - 1) / n_obj)  # 95 % of a binomial count with probability 1/n_bin, over its mean
+    histogram.axhspan(1.0 - spread, 1.0 + spread, color=GREY, alpha=0.35, linewidth=0, label="expected, 95 % of bins")
     histogram.stairs(counts * scale, edges, color=BLUE, fill=True, alpha=0.35)
     histogram.stairs(counts * scale, edges, color=BLUE, linewidth=1.6, label="this sample")
     histogram.axhline(1.0, color="0.2", linewidth=0.8, linestyle="--")

@@ -44,7 +44,7 @@ def plot_z_phot_z_spec(sample: ValidationSample, table: MetricTable, *, point: s
     n_cell = int(np.clip(2.5 * np.sqrt(sample.n_obj) / 2.0, 40, 180))
     edges = np.linspace(0.0, z_max, n_cell + 1)
 
-    figure = new_figure(6.4, 8.0)
+    figure = new_figure(5.6, 7.4)
     upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=(3, 1.15))
     norm = LogNorm(vmin=1)
     counts, _, _ = np.histogram2d(np.clip(z_spec, 0, z_max), np.clip(z_phot, 0, z_max), bins=(edges, edges))
