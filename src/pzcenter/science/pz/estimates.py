@@ -476,8 +476,8 @@ def _estimate_rows(pdf, z, width, hat, first, offset, loss, bend, bend_of_peak, 
         numbers[8, g] = std
         numbers[9, g] = m3 / (m2 * std)
         numbers[10, g] = m4 / (m2 * m2) - 3.0
-        numbers[11, g] = inside / total
-        numbers[12, g] = least * scale
+        numbers[11, g] = min(max(inside / total, 0.0), 1.0)  # a difference of sums can round below 0
+        numbers[12, g] = min(max(least * scale, 0.0), 1.0)
         edge = np.float32(EDGE_RATIO) * top
         one[0] = np.float32(SECOND_PEAK_RATIO) * top
         marks[0, g] = _second_peak(v, bits, one_bits[0], n_block, mode, top)
