@@ -232,7 +232,7 @@ class TestQp:
             convert(source, tmp_path / "x", "pz_pdf")
         with h5py.File(tmp_path / "qp.hdf5", "a") as file:
             file["meta/xvals"][0, 5] += 0.001
-        with pytest.raises(GridError, match="must be uniform"):
+        with pytest.raises(GridError, match="need a uniform grid"):
             convert(tmp_path / "qp.hdf5", tmp_path / "x")
         with h5py.File(tmp_path / "qp.hdf5", "a") as file:
             file["meta/pdf_name"][0] = b"hist"

@@ -32,6 +32,7 @@ __all__ = ["export_qp", "import_qp", "is_qp_file"]
 BATCH_ROWS = 20_000
 """Objects unpacked at one time: 24 MB on 301 points."""
 PARTITION_ROWS = 150_000
+FLAT_TOP = (253 / 255) ** 2
 
 
 def export_qp(catalog: Catalog, path: Path, columns: Sequence[str]) -> int:
@@ -80,11 +81,12 @@ def export_qp(catalog: Catalog, path: Path, columns: Sequence[str]) -> int:
 
 
 def _modes(pdf: NDArray[np.float32], z_grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Middle of the first stretch of grid points that share the maximum; rounding makes such stretches."""
-    at_top = pdf == pdf.max(axis=1, keepdims=True)
-    first = np.argmax(at_top, axis=1)
-    beyond = ~at_top & (np.arange(z_grid.size) > first[:, None])
-    last = np.where(beyond.any(axis=1), np.argmax(beyond, axis=1), z_grid.size) - 1
+    """Middle of the flat top: neighbouring codes within two of the largest may stand for the same density."""
+    place = np.arange(z_grid.size)
+    peak = np.argmax(pdf, axis=1)[:, None]
+    below = pdf < FLAT_TOP * pdf.max(axis=1, keepdims=True)
+    first = np.where(below & (place < peak), place, -1).max(axis=1) + 1
+    last = np.where(below & (place > peak), place, z_grid.size).min(axis=1) - 1
     return np.where(np.isfinite(pdf[:, 0]), z_grid[(first + last) // 2], np.nan)
 
 
