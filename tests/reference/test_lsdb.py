@@ -12,6 +12,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pzcenter.catalogs import convert, data_path, finish_dataset, make_skinny, open_catalog, write_partition
+from pzcenter.catalogs.densities import code_column
 from pzcenter.schema import arrow_schema
 
 pytestmark = pytest.mark.reference
@@ -55,7 +56,7 @@ def pz_pdf(skinny, tmp_path_factory):
         rows = partition.read(names)
         code = np.tile(np.arange(21, dtype=np.uint8), rows.num_rows)
         arrays = {name: rows[name].combine_chunks() for name in names}
-        arrays["pdf_code"] = pa.FixedSizeListArray.from_arrays(pa.array(code), 21)
+        arrays["pdf_code"] = code_column(code.reshape(-1, 21))
         arrays["pdf_max"] = pa.array(np.ones(rows.num_rows, dtype=np.float32))
         table = pa.Table.from_arrays([arrays[name] for name in schema.names], schema=schema.with_metadata(grid))
         records.append(write_partition(table, root, data_path(partition.name)))
@@ -120,7 +121,7 @@ def test_crossmatch_with_itself(skinny):
 def test_packed_densities_survive(pz_pdf):
     frame = lsdb.open_catalog(pz_pdf, columns=["objectId", "pdf_code", "pdf_max"]).compute()
     assert len(frame) == N_ROWS
-    np.testing.assert_array_equal(np.asarray(frame["pdf_code"].iloc[0]), np.arange(21))
+    np.testing.assert_array_equal(np.frombuffer(frame["pdf_code"].iloc[0], np.uint8), np.arange(21))
 
 
 def test_what_lsdb_writes_is_read(skinny, tmp_path):

@@ -1,7 +1,8 @@
 """qp takes our ensembles for its own, and we read what RAIL wrote.
 
-Tolerances: the packed densities hold the square root of p in 8 bits, which is 1/255 of the maximum at most, and a little
-more for a row of few grid points when it is brought to unit integral; means move by less than 1e-3, a tenth of a step.
+Tolerances: the packed densities hold the square root of p in 8 bits, which is 1/255 of the maximum at most, and a
+little more for a row of few grid points when it is brought to unit integral; means move by less than 1e-3, a tenth of
+a grid step.
 """
 
 import warnings
@@ -12,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from pzcenter.catalogs import convert, finish_dataset, open_catalog, write_partition
-from pzcenter.catalogs.exporters.qp import grid_of
+from pzcenter.catalogs.densities import code_column, codes_of, grid_of
 from pzcenter.schema import arrow_schema
 from pzcenter.science.packing import pack_u8sqrt, unpack_u8sqrt
 
@@ -40,8 +41,7 @@ def ensemble_file(pdf, tmp_path_factory):
     code, row_max = pack_u8sqrt(pdf.astype(np.float32))
     schema = arrow_schema("pz_pdf", columns=["objectId", "pdf_code", "pdf_max"], sizes={"pdf_code": 301})
     grid = {"pz.encoding": "u8sqrt", "pz.z_min": "0.0", "pz.z_max": "3.0", "pz.n_z": "301"}
-    packed = pa.FixedSizeListArray.from_arrays(pa.array(code.ravel()), 301)
-    arrays = [pa.array(np.arange(500) + 7), packed, pa.array(row_max)]
+    arrays = [pa.array(np.arange(500) + 7), code_column(code), pa.array(row_max)]
     table = pa.Table.from_arrays(arrays, schema=schema.with_metadata(grid))
     finish_dataset(root / "pdf", [write_partition(table, root / "pdf", "part-00000.parquet")], table="pz_pdf",
                    schema=table.schema)  # fmt: skip
@@ -81,7 +81,7 @@ def test_ensemble_that_qp_wrote(pdf, tmp_path):
     catalog = open_catalog(tmp_path / "pz_pdf")
     table = catalog.read()
     np.testing.assert_array_equal(table["objectId"].to_numpy(), np.arange(500) * 3)
-    code = table["pdf_code"].combine_chunks().flatten().to_numpy().reshape(-1, 301)
+    code = codes_of(table["pdf_code"])
     unpacked = unpack_u8sqrt(code, table["pdf_max"].to_numpy(), grid_of(catalog.schema))
     assert np.abs(unpacked - pdf).max() < 1.5 / 255 * pdf.max()
 

@@ -48,7 +48,8 @@ def parquet_options(schema: pa.Schema) -> dict[str, Any]:
     without_statistics: set[str] = set()
     for field in schema:
         path, kind = _leaf(field)
-        if path != field.name:
+        if path != field.name or pa.types.is_fixed_size_binary(kind) or pa.types.is_binary(kind):
+            # The smallest of many codes says nothing.
             without_statistics.add(path)
         if pa.types.is_floating(kind) and not pa.types.is_float16(kind):
             encodings[path] = "BYTE_STREAM_SPLIT"

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from pzcenter.catalogs.columns import float_column
+from pzcenter.catalogs.densities import codes_of
 from pzcenter.catalogs.storage import atomic_file
 from pzcenter.errors import ColumnError
 
@@ -52,6 +53,8 @@ class _Column:
         return f"{self.repeat}{LETTERS[self.storage]}"
 
     def values(self, column: pa.Array) -> NDArray[Any]:
+        if pa.types.is_fixed_size_binary(self.field.type):
+            return codes_of(column)
         if self.repeat > 1:
             width = self.repeat
             return float_column(column.flatten(), self.storage).reshape(-1, width)
@@ -139,6 +142,8 @@ def _describe(field: pa.Field, has_null: bool, width: int) -> _Column:
     kind = field.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return _Column(field, f"S{width}", 1, None)
+    if pa.types.is_fixed_size_binary(kind):
+        return _Column(field, "u1", kind.byte_width, None)
     repeat = kind.list_size if pa.types.is_fixed_size_list(kind) else 1
     storage = STORAGE.get(kind.value_type if repeat > 1 else kind)
     if storage is None or (repeat > 1 and storage == "S1"):

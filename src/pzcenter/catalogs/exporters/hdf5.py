@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 
 from pzcenter.catalogs.columns import float_column
+from pzcenter.catalogs.densities import codes_of
 from pzcenter.catalogs.photometry import bands_of, photometry_of
 from pzcenter.catalogs.storage import atomic_path
 from pzcenter.errors import BandError, ColumnError
@@ -102,6 +103,8 @@ def _plain(batch: pa.RecordBatch) -> dict[str, NDArray[Any]]:
 
 def _array(name: str, column: pa.Array) -> NDArray[Any]:
     kind = column.type
+    if pa.types.is_fixed_size_binary(kind):
+        return codes_of(column)
     if pa.types.is_fixed_size_list(kind):
         return _array(name, column.flatten()).reshape(-1, kind.list_size)
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):

@@ -41,7 +41,7 @@ def export_csv(catalog: Catalog, path: Path, columns: Sequence[str]) -> int:
         A column holds arrays, which text cannot.
     """
     schema = pa.schema([catalog.schema.field(name) for name in columns]).remove_metadata()
-    nested = [field.name for field in schema if pa.types.is_nested(field.type)]
+    nested = [f.name for f in schema if pa.types.is_nested(f.type) or pa.types.is_fixed_size_binary(f.type)]
     if nested:
         raise ColumnError(f"columns {nested} hold arrays, which CSV cannot; choose other columns, or another format")
     delimiter = "\t" if path.name.removesuffix(".gz").endswith(".tsv") else ","
