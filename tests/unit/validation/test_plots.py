@@ -43,12 +43,12 @@ def test_scatter_counts_every_object(sample, table):
     figure = plot_z_phot_z_spec(sample, table)
     mesh = figure.axes[0].collections[0]
     assert mesh.get_array().sum() == sample.n_obj
-    assert "3,000 objects" in figure.axes[0].texts[0].get_text()
+    assert "3,000 objects" in figure.axes[0].get_title(loc="left")
 
 
 def test_numbers_in_figures_are_those_of_the_table(sample, table):
     bias = f"{table.value('bias', point='z_best'):.4f}".replace("-", "\N{MINUS SIGN}")
-    assert bias in plot_z_phot_z_spec(sample, table).axes[0].texts[0].get_text()
+    assert bias in plot_z_phot_z_spec(sample, table).axes[0].get_title(loc="left")
     assert f"{table.value('pit_ks'):.4f}" in plot_pit_qq(sample, table).axes[0].texts[0].get_text()
 
 

@@ -46,10 +46,11 @@ def plot_examples(sample: ValidationSample) -> Figure:
             ylabel="p(z), per unit redshift" if index % 3 == 0 else "",
             title=f"{example.kind} · {example.object_id}",
         )
+        peak = float(sample.z_grid[np.argmax(example.pdf)])
         annotate(
             axes,
             f"z_spec {example.z_spec:.2f}\nz_best {example.z_best:.2f}\nPIT {example.pit:.3f}",
-            place="upper right" if example.z_spec < 0.5 * (low + high) else "upper left",
+            place="upper right" if peak < 0.5 * (low + high) else "upper left",
             size=8.5,
         )
     for axes in panels[len(sample.examples) :]:

@@ -10,7 +10,7 @@ from matplotlib.colors import LogNorm
 from pzcenter.science.metrics.point import ABSOLUTE_OUTLIER
 from pzcenter.validation.table import format_number
 
-from .style import BLACK, DENSITY_MAP, POINT_LABELS, VERMILION, annotate, dress, legend, new_figure, percentile_band
+from .style import BLACK, DENSITY_MAP, POINT_LABELS, VERMILION, dress, new_figure, percentile_band
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -51,7 +51,7 @@ def plot_z_phot_z_spec(sample: ValidationSample, table: MetricTable, *, point: s
     norm.vmax = max(float(counts.max()), 10.0)
     mesh = upper.pcolormesh(edges, edges, np.ma.masked_equal(counts.T, 0), norm=norm, cmap=DENSITY_MAP, rasterized=True)
     line = np.array([0.0, z_max])
-    upper.plot(line, line, color=BLACK, linewidth=1.0, label="equal")
+    upper.plot(line, line, color=BLACK, linewidth=1.0, label="equal redshifts")
     for sign in (-1, 1):
         upper.plot(
             line,
@@ -63,8 +63,7 @@ def plot_z_phot_z_spec(sample: ValidationSample, table: MetricTable, *, point: s
         )
     upper.set(xlim=(0.0, z_max), ylim=(0.0, z_max))
     dress(upper, ylabel=f"estimated redshift {point} ({POINT_LABELS[point]})", grid=False)
-    annotate(upper, _numbers(table, point, sample.n_obj))
-    legend(upper, loc="lower right")
+    upper.set_title(_numbers(table, point, sample.n_obj), loc="left", fontsize=9.5, linespacing=1.4)
     figure.colorbar(mesh, ax=upper, pad=0.01, aspect=30).set_label(f"objects per cell of {edges[1]:.3f}²", fontsize=10)
 
     e_edges = np.linspace(-_ERROR_RANGE, _ERROR_RANGE, 81)
@@ -75,22 +74,24 @@ def plot_z_phot_z_spec(sample: ValidationSample, table: MetricTable, *, point: s
     if bands:
         x = np.array([place for place, _ in bands])
         low, middle, high = np.array([values for _, values in bands]).T
-        lower.plot(x, middle, color=VERMILION, linewidth=2.0, label="median")
-        lower.plot(x, low, color=VERMILION, linewidth=1.2, linestyle=":", label="68 % of objects")
+        lower.plot(x, middle, color=VERMILION, linewidth=2.0, label="median of the residuals")
+        lower.plot(x, low, color=VERMILION, linewidth=1.2, linestyle=":", label="their central 68 %")
         lower.plot(x, high, color=VERMILION, linewidth=1.2, linestyle=":")
     lower.axhline(0.0, color=BLACK, linewidth=0.8)
     lower.set_ylim(-_ERROR_RANGE, _ERROR_RANGE)
     dress(lower, xlabel="true redshift z_spec", ylabel=r"$(z_{phot}-z_{spec})/(1+z_{spec})$", grid=False)
-    legend(lower, loc="lower left", ncols=2)
+    # Above and below the panels: in a corner they would hide the worst outliers.
+    handles, labels = (a + b for a, b in zip(*(x.get_legend_handles_labels() for x in (upper, lower)), strict=True))
+    figure.legend(handles, labels, loc="outside lower center", ncols=2, fontsize=9.5, frameon=False)
     return figure
 
 
 def _numbers(table: MetricTable, point: str, n_obj: int) -> str:
-    lines = [f"{n_obj:,} objects"]
-    for metric, label in (("bias", "bias"), ("sigma_nmad", r"$\sigma_{NMAD}$"), ("sigma_iqr", r"$\sigma_{IQR}$")):
-        row = table.row(metric, point=point)
-        lines.append(f"{label} {format_number(row.value)} ± {format_number(row.error)}")
-    row = table.row("outlier_fraction", point=point)
-    percent, error = format_number(100 * row.value, digits=2), format_number(100 * row.error, digits=2)
-    lines.append(f"outliers {percent} ± {error} %")
-    return "\n".join(lines)
+    """Two lines: how many, how many are wrong; how far off and how wide."""
+    outliers, bias, sigma = (table.row(name, point=point) for name in ("outlier_fraction", "bias", "sigma_nmad"))
+    percent, error = (format_number(100 * value, digits=2) for value in (outliers.value, outliers.error))
+    return (
+        f"{n_obj:,} objects, outliers {percent} ± {error} %\n"
+        f"bias {format_number(bias.value)} ± {format_number(bias.error)}, "
+        rf"$\sigma_{{NMAD}}$ {format_number(sigma.value)} ± {format_number(sigma.error)}"
+    )
