@@ -102,7 +102,8 @@ def integral(pdf: ArrayLike, z_grid: ArrayLike) -> NDArray[np.float64]:
     -------
     ndarray, (...)
     """
-    values: NDArray[np.float64] = np.asarray(pdf) @ trapezoid_weights(z_grid)
+    # vecdot, not a matrix product: the bits of a row must not depend on how many rows there are.
+    values: NDArray[np.float64] = np.vecdot(np.asarray(pdf), trapezoid_weights(z_grid))
     return values
 
 
