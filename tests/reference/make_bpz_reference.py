@@ -62,11 +62,11 @@ class BPZ:
             "zp_errors": [settings["zp_err_mag"]] * len(FILTERS),
             "filter_list": FILTERS,
         }
-        if not (directory / "bpz").exists():
+        if not (directory / "bpz" / "SED").exists():
             source = Path(next(iter(package.__path__))) / "data"
             for folder in ("SED", "FILTER"):
                 shutil.copytree(source / folder, directory / "bpz" / folder)
-            (directory / "bpz" / "AB").mkdir()
+            (directory / "bpz" / "AB").mkdir(exist_ok=True)
 
     def estimate(self, sample: Path):
         """Run on one file of magnitudes, and return the qp ensemble."""
