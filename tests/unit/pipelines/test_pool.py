@@ -1,25 +1,61 @@
-"""The process pool: every task once, with its own outcome, and one that fails harms no other."""
-
 from __future__ import annotations
 
-import math
 import os
+import signal
+import time
+from pathlib import Path
 
 import pytest
 
 from pzcenter.pipelines.pool import WORKER_DIED, run_tasks
 
 
+def square(number):
+    if number == 3:
+        raise ValueError("three is refused")
+    return number * number
+
+
+def die_on_three(number):
+    if number == 3:
+        os.kill(os.getpid(), signal.SIGKILL)
+    time.sleep(0.05)
+    return number
+
+
+def die_once(task):
+    marker, number = task
+    if number == 3 and not Path(marker).exists():
+        Path(marker).touch()
+        os.kill(os.getpid(), signal.SIGKILL)
+    return number
+
+
 @pytest.mark.parametrize("workers", [1, 2])
-def test_every_task_has_its_own_outcome(workers: int) -> None:
-    tasks = [4.0, 9.0, -1.0, 16.0, 25.0]
-    outcomes = {outcome.task: outcome for outcome in run_tasks(tasks, math.sqrt, workers=workers)}
-    assert sorted(outcomes) == sorted(tasks)
-    assert {task: outcome.result for task, outcome in outcomes.items() if task > 0} == {4: 2, 9: 3, 16: 4, 25: 5}
-    assert outcomes[-1.0].result is None
-    assert "ValueError" in outcomes[-1.0].error
+def test_one_failure_is_one_outcome(workers):
+    outcomes = {outcome.task: outcome for outcome in run_tasks(range(6), square, workers=workers)}
+    assert {task: outcome.result for task, outcome in outcomes.items()} == {0: 0, 1: 1, 2: 4, 3: None, 4: 16, 5: 25}
+    assert outcomes[3].error == "ValueError: three is refused"
 
 
-def test_task_that_kills_its_worker_fails_alone() -> None:
-    outcomes = list(run_tasks([3], os._exit, workers=2))
-    assert [outcome.error for outcome in outcomes] == [WORKER_DIED]
+def test_no_task():
+    assert list(run_tasks([], square, workers=2)) == []
+
+
+def test_a_task_that_kills_its_worker_harms_no_other():
+    outcomes = {outcome.task: outcome for outcome in run_tasks(range(6), die_on_three, workers=2)}
+    assert outcomes[3].error == WORKER_DIED
+    assert sorted(task for task, outcome in outcomes.items() if not outcome.error) == [0, 1, 2, 4, 5]
+
+
+def test_a_worker_that_somebody_killed_is_replaced(tmp_path):
+    tasks = [(str(tmp_path / "marker"), number) for number in range(5)]
+    assert sorted(outcome.result for outcome in run_tasks(tasks, die_once, workers=2)) == [0, 1, 2, 3, 4]
+
+
+def test_closing_early_stops_the_workers():
+    begin = time.monotonic()
+    outcomes = run_tasks([0.01, 60, 60, 60], time.sleep, workers=2)
+    next(outcomes)
+    outcomes.close()
+    assert time.monotonic() - begin < 30
