@@ -4,7 +4,7 @@ An encoding turns each row into a ``code`` of fixed length and a ``row_max`` (th
 of the ``pz_pdf`` table) and back. The default, ``u8sqrt``, stores the square root of p / max(p) in one byte per grid
 point.
 """
-# ruff: noqa: ANN001, ANN202 - numba infers the types of its kernels
+# ruff: noqa: ANN001, ANN202, PLR0917 - numba infers the types of its kernels
 
 from __future__ import annotations
 
@@ -46,14 +46,14 @@ FIDELITY_LIMITS = {
 _KL_FLOOR = 1e-3
 
 # How codes are rounded, by their size and by the width of the row (sum of p over max p, in grid points): below 1.5 to
-# nearest; up to 32, and everywhere in rows wider than 40, up or down in turn so that the mean is right; from 32 in
-# narrower rows, with the error carried on; rows narrower than 3.5 have too few points to share an error.
-_TURN_FROM = np.float32(1.5)
+# nearest; up to 32, and everywhere in rows wider than 40, with the running sum of the fractions; from 32 in narrower
+# rows, with the error in p carried on; rows narrower than 3.5 have too few points to share an error.
+_SHARE_FROM = np.float32(1.5)
 _CARRY_FROM = np.float32(32.0)
 _NARROW = np.float32(3.5)
 _WIDE = np.float32(40.0)
-_GOLDEN = 0.6180339887498949
 _FULL = np.float32(255.0)
+_CHAINS = 4
 
 
 @runtime_checkable
@@ -306,6 +306,44 @@ _FAST = {"nsz", "arcp", "contract", "reassoc", "afn"}
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _split(v, scale, share_to, s, low, share):  # type: ignore[no-untyped-def]
+    """Codes as real numbers, the integer below, and the share of the one above that gives the density on average."""
+    one = np.float32(1.0)
+    for k in range(v.shape[0]):
+        x = np.sqrt(v[k]) * scale
+        below = np.floor(x)
+        exact = (x - below) * (x + below) / (below + below + one)
+        nearest = one if x - below >= np.float32(0.5) else np.float32(0.0)
+        s[k] = x
+        low[k] = below
+        share[k] = exact if (x >= _SHARE_FROM and x < share_to) else nearest
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _accumulate(share, length):  # type: ignore[no-untyped-def]
+    """Running sums of the shares, from one half, in four stretches at once: a single sum would wait for itself."""
+    a = b = c = d = np.float32(0.5)
+    for k in range(length):
+        a += share[k]
+        b += share[k + length]
+        c += share[k + 2 * length]
+        d += share[k + 3 * length]
+        share[k] = a
+        share[k + length] = b
+        share[k + 2 * length] = c
+        share[k + 3 * length] = d
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
+def _spread(low, total, code):  # type: ignore[no-untyped-def]
+    """Take the integer above wherever the running sum passes an integer."""
+    if code.shape[0]:
+        code[0] = np.uint8(np.int32(low[0]) + np.int32(total[0]))
+    for k in range(1, code.shape[0]):
+        code[k] = np.uint8(np.int32(low[k]) + np.int32(total[k]) - np.int32(total[k - 1]))
+
+
+@njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _carry(s, code):  # type: ignore[no-untyped-def]
     """Round ``s`` anew, carrying the error in s^2, the density, from both ends to the middle: two chains at once."""
     half = np.float32(0.5)
@@ -333,9 +371,11 @@ def _carry(s, code):  # type: ignore[no-untyped-def]
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
 def _pack_rows(pdf, code, row_max):  # type: ignore[no-untyped-def]
     n_obj, n = pdf.shape
-    v = np.empty(n, dtype=np.float32)
-    s = np.empty(n, dtype=np.float32)
-    turn = (_GOLDEN * np.arange(1, n + 1) % 1.0).astype(np.float32)
+    length = -(-n // _CHAINS)
+    v = np.zeros(length * _CHAINS, dtype=np.float32)
+    s = np.empty(v.shape[0], dtype=np.float32)
+    low = np.empty(v.shape[0], dtype=np.float32)
+    share = np.empty(v.shape[0], dtype=np.float32)
     bits = v.view(np.int32)
     top_bits = np.zeros(1, dtype=np.int32)
     top_value = top_bits.view(np.float32)
@@ -358,19 +398,14 @@ def _pack_rows(pdf, code, row_max):  # type: ignore[no-untyped-def]
                 out[k] = 0
             continue
         row_max[g] = largest
-        scale = _FULL / np.sqrt(largest)
         width = total / largest
-        turn_to = _FULL if width > _WIDE else _CARRY_FROM
-        for k in range(n):
-            x = np.sqrt(v[k]) * scale
-            s[k] = x
-            low = np.floor(x)
-            # The share of the upper code that gives the right density on average; None but itself below and above.
-            share = (x - low) * (x + low) / (low + low + np.float32(1.0))
-            up = share > turn[k] if (x >= _TURN_FROM and x < turn_to) else x - low >= np.float32(0.5)
-            out[k] = np.uint8(np.int32(low) + np.int32(up))
+        _split(v, _FULL / np.sqrt(largest), _FULL if width > _WIDE else _CARRY_FROM, s, low, share)
+        _accumulate(share, length)
+        for begin in range(0, n, length):
+            end = min(begin + length, n)
+            _spread(low[begin:end], share[begin:end], out[begin:end])
         if width > _NARROW and width <= _WIDE:
-            _carry(s, out)
+            _carry(s[:n], out)
 
 
 @njit(cache=True, nogil=True, error_model="numpy", fastmath=_FAST)
