@@ -30,7 +30,7 @@ REPEATS = 7
 
 
 def make_sample(n_obj: int, seed: int = 1) -> tuple[NDArray[np.float32], NDArray[np.float64]]:
-    """Densities of one to three peaks of two grid steps or more, a tenth on a pedestal, and redshifts drawn from them."""
+    """Densities of one to three peaks of two grid steps or more, a tenth on a pedestal; redshifts drawn from them."""
     rng = np.random.default_rng(seed)
     parts, truths = [], []
     for start in range(0, n_obj, 10_000):

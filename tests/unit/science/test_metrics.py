@@ -132,7 +132,7 @@ def test_gaussian_scores_have_their_closed_forms():
     pdf = gaussian([centre] * 3, sigma)
     w = (zs - centre) / sigma
     crps = sigma * (w * (2 * stats.norm.cdf(w) - 1) + 2 * stats.norm.pdf(w) - 1 / np.sqrt(np.pi))
-    np.testing.assert_allclose(metrics.crps_each(pdf, Z, zs), crps, rtol=5e-3)  # Gneiting et al. 2005, eq. 5
+    np.testing.assert_allclose(metrics.crps_each(pdf, Z, zs), crps, rtol=5e-3)  # Gneiting et al. 2005
     np.testing.assert_allclose(metrics.log_score_each(pdf, Z, zs), -stats.norm.logpdf(zs, centre, sigma), atol=6e-3)
     cde = 1 / (2 * sigma * np.sqrt(np.pi)) - 2 * stats.norm.pdf(zs, centre, sigma)
     np.testing.assert_allclose(metrics.cde_loss_each(pdf, Z, zs), cde, atol=0.01)

@@ -46,7 +46,7 @@ DENSITY_FLOOR = 1e-5
 """Density that the log score gives to a redshift where p(z) is lower, so that one object cannot make it infinite."""
 
 PIT_OUTLIER = 1e-4
-"""PIT below this, or above one minus it, counts as an outlier (Schmidt et al. 2020, sect. 4.1.1)."""
+"""PIT below this, or above one minus it, counts as an outlier (Schmidt et al. 2020, MNRAS 499, 1587)."""
 
 
 @dataclass(frozen=True)
@@ -219,7 +219,7 @@ def cde_loss(pdf: ArrayLike, z_grid: ArrayLike, z_spec: ArrayLike) -> float:
 
     References
     ----------
-    Izbicki & Lee 2017, EJS 11, 2800, eq. 2; Schmidt et al. 2020, MNRAS 499, 1587, eq. 8.
+    Izbicki & Lee 2017, EJS 11, 2800; Schmidt et al. 2020, MNRAS 499, 1587.
     """
     return _mean(cde_loss_each(pdf, z_grid, z_spec))
 

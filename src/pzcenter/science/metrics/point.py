@@ -118,7 +118,7 @@ def sigma_nmad(z_phot: ArrayLike, z_spec: ArrayLike) -> float:
 
     References
     ----------
-    Brammer, van Dokkum & Coppi 2008, ApJ 686, 1503, eq. 5.
+    Brammer, van Dokkum & Coppi 2008, ApJ 686, 1503.
     """
     zp, zs = _pairs(z_phot, z_spec)
     difference = zp - zs
@@ -158,7 +158,7 @@ def outlier_fraction_3sigma(z_phot: ArrayLike, z_spec: ArrayLike) -> float:
 
     References
     ----------
-    LSST Science Book, arXiv:0912.0201, sect. 3.8.
+    LSST Science Book, arXiv:0912.0201.
     """
     return _fraction(np.abs(_residuals(z_phot, z_spec)) > max(0.06, 3.0 * sigma_iqr(z_phot, z_spec)))
 

@@ -154,7 +154,7 @@ def point_estimates(pdf: ArrayLike, z_grid: ArrayLike) -> PointEstimates:
 
     References
     ----------
-    Tanaka et al. 2018, PASJ 70, S9, eqs. 7 and 8 (risk); DMTN-049, appendix A.2 (loss, risk, confidence).
+    Tanaka et al. 2018, PASJ 70, S9 (risk); DMTN-049, appendix A.2 (loss, risk, confidence).
     """
     p, z = check_pdf(pdf, z_grid)
     tables = grid_tables(z)

@@ -27,7 +27,7 @@ LANES = 16
 """Grid points per block of the kernels: one AVX-512 or two AVX2 registers of float32."""
 
 RISK_GAMMA = 0.15
-"""Width of the Lorentzian loss in units of 1 + z (Tanaka et al. 2018, PASJ 70, S9, eq. 7)."""
+"""Width of the Lorentzian loss in units of 1 + z (Tanaka et al. 2018, PASJ 70, S9)."""
 
 
 class GridTables(NamedTuple):

@@ -79,7 +79,7 @@ def odds(pdf: ArrayLike, z_grid: ArrayLike, z: ArrayLike, *, half_width: float =
 
     References
     ----------
-    Benitez 2000, ApJ 536, 571, sect. 3.2.
+    Benitez 2000, ApJ 536, 571.
     """
     centre = np.asarray(z, dtype=np.float64)
     reach = half_width * (1.0 + centre)
@@ -107,7 +107,7 @@ def risk(pdf: ArrayLike, z_grid: ArrayLike, z: ArrayLike | None = None) -> NDArr
 
     References
     ----------
-    Tanaka et al. 2018, PASJ 70, S9, eqs. 7 and 8.
+    Tanaka et al. 2018, PASJ 70, S9.
     """
     p, grid = check_pdf(pdf, z_grid)
     tried = grid if z is None else np.atleast_1d(np.asarray(z, dtype=np.float64))
