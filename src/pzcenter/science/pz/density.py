@@ -164,7 +164,9 @@ def mean(pdf: ArrayLike, z_grid: ArrayLike) -> NDArray[np.float32]:
     # First moment of each hat function: weight times node, plus (h_right^2 - h_left^2)/6.
     shift = (np.concatenate((step**2, [0.0])) - np.concatenate(([0.0], step**2))) / 6.0
     with np.errstate(invalid="ignore", divide="ignore"):
-        values: NDArray[np.float32] = (np.vecdot(p, trapezoid_weights(z) * z + shift) / integral(p, z)).astype(np.float32)
+        values: NDArray[np.float32] = (np.vecdot(p, trapezoid_weights(z) * z + shift) / integral(p, z)).astype(
+            np.float32
+        )
     return values
 
 
