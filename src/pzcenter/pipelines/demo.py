@@ -48,7 +48,7 @@ TITLE = "Photometric redshifts of a simulated sky"
 
 RECORD_NAME = "demo.json"
 TRAINING_NAME = "training_redshifts.parquet"
-FOLDERS = ("sky", "skinny", "model", "run")
+SKY, MODEL, RUN = "sky", "model", "run"
 
 
 @dataclass(frozen=True)
@@ -141,8 +141,8 @@ def run_demo(
         "n_obj": n_obj, "seed": seed, "years": years, "config": dict(config or {}), "pzcenter": pzcenter.__version__,
     }  # fmt: skip
     _open(root, settings, overwrite=overwrite)
-    sky, skinny, model, run = (root / name for name in FOLDERS)
-    resumed = tuple(name for name in FOLDERS[:3] if (root / name).is_dir() and not (root / name / ".tmp").is_dir())
+    sky, model, run = (root / name for name in (SKY, MODEL, RUN))
+    resumed = tuple(folder.name for folder in (sky, model) if folder.is_dir())
 
     if not sky.is_dir():
         share = min(1.0, max(SimulationConfig().representative_fraction, N_REDSHIFTS / n_obj))
@@ -154,6 +154,8 @@ def run_demo(
             config=SimulationConfig(years=years, representative_fraction=share, rows_per_tract=ROWS_PER_TRACT),
             progress=lambda done, text: tell("simulate", done, text),
         )
+    # The run's own skinny table, made before it, because the calibration needs it too.
+    skinny = run / "skinny"
     cut = make_skinny(
         sky / "object",
         skinny,
@@ -174,8 +176,9 @@ def run_demo(
             progress=lambda done, text: tell("train", done, text),
         )
     made = estimate_catalog(
-        skinny,
+        sky / "object",
         run,
+        rows_per_partition=ROWS_PER_PARTITION,
         model=model,
         truth=sky / "truth",
         training_ids=training.object_id,
@@ -242,14 +245,14 @@ def _open(root: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
     if root.is_dir() and any(root.iterdir()) and not record.is_file():
         raise OutputExistsError(f"{root} is a directory with other content; name another place")
     if record.is_file() and overwrite:
-        for name in FOLDERS:
+        for name in (SKY, MODEL, RUN):
             shutil.rmtree(root / name, ignore_errors=True)
         (root / TRAINING_NAME).unlink(missing_ok=True)
         record.unlink()
     if record.is_file():
         stored = json.loads(record.read_text(encoding="utf-8"))
         if stored.pop("finished", False):
-            report = root / "run" / "report" / "report.html"
+            report = root / RUN / "report" / "report.html"
             raise OutputExistsError(
                 f"{root} holds a finished demo, see {report}; to make it again overwrite it, or name another place"
             )
@@ -259,8 +262,8 @@ def _open(root: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
                 f"{root} holds a demo that was begun with other settings ({', '.join(changed)}): "
                 "ask to overwrite it, or name another place"
             )
-        # A sky that was being made when the process was killed; it is made again from its beginning.
-        for unfinished in root.glob(".sky.*"):
+        # A sky or a model that was being made when the process was killed is made again from its beginning.
+        for unfinished in (*root.glob(f".{SKY}.*"), *root.glob(f".{MODEL}.*")):
             shutil.rmtree(unfinished, ignore_errors=True)
     else:
         _write_record(root, settings)
@@ -272,9 +275,9 @@ def _write_record(root: Path, content: Mapping[str, Any]) -> None:
 
 def _paths(root: Path, made: Mapping[str, Path]) -> dict[str, Path]:
     return {
-        "simulated sky": root / "sky",
-        "skinny table": root / "skinny",
-        "model": root / "model",
+        "simulated sky": root / SKY,
+        "model": root / MODEL,
+        "skinny table": root / RUN / "skinny",
         "PZ table": made["pz"],
         "PDFs": made["pz_pdf"],
         **{f"figure {name}": path for name, path in made.items() if path.suffix == ".png"},

@@ -10,15 +10,18 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pzcenter
-from pzcenter.catalogs import make_skinny
-from pzcenter.catalogs.provenance import provenance_record, write_provenance
+from pzcenter.catalogs import make_skinny, open_catalog
+from pzcenter.catalogs.photometry import bands_of
+from pzcenter.catalogs.provenance import PROVENANCE_NAME, provenance_record, write_provenance
 from pzcenter.catalogs.storage import write_text_atomically
-from pzcenter.errors import NotFoundError, OutputExistsError
-from pzcenter.estimators import estimator_names, get_estimator, model_digest
-from pzcenter.pipelines.run import RunReport, run_estimate
+from pzcenter.errors import BandError, ConfigError, NotFoundError, OutputExistsError
+from pzcenter.estimators import estimator_names, get_estimator, load_model, model_digest
+from pzcenter.estimators.protocol import checked_config
+from pzcenter.pipelines.run import RunReport, is_finished, run_estimate
 from pzcenter.pipelines.train import is_skinny
 from pzcenter.pipelines.truth import read_redshifts
 from pzcenter.pipelines.validate import validate_run
+from pzcenter.schema import detect_mapping, load_mapping
 from pzcenter.validation import RunFacts, make_report, save_plots
 
 if TYPE_CHECKING:
@@ -28,9 +31,18 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pzcenter.catalogs.skinny import SkinnyReport
+    from pzcenter.estimators import Estimator
     from pzcenter.validation import MetricTable
 
-__all__ = ["MainLineReport", "Progress", "estimate_catalog", "prepare_model"]
+__all__ = [
+    "MainLineReport",
+    "Progress",
+    "check_bands",
+    "check_model",
+    "estimate_catalog",
+    "prepare_model",
+    "refuse_unusable",
+]
 
 Progress = "Callable[[str, float, str], None]"
 """Called with the step (``skinny``, ``estimate``, ``validate``), the fraction of it that is done, and words."""
@@ -84,7 +96,8 @@ def estimate_catalog(
 ) -> MainLineReport:
     """Photo-z of a catalogue, from the file to the report.
 
-    Called again after an interrupt it continues where it was.
+    Called again after an interrupt it continues where it was. After an error in the input or the arguments nothing
+    is left of what this call made, and what ``overwrite`` would replace is still there.
 
     Parameters
     ----------
@@ -121,7 +134,8 @@ def estimate_catalog(
     command : sequence of str, optional
         For the provenance; this process's by default.
     progress : callable, optional
-        Called with the step, the fraction of it that is done, and words.
+        Called with the step, the fraction of it that is done, and words, which begin with ``DONE of TOTAL`` where
+        objects are counted.
 
     Returns
     -------
@@ -129,37 +143,49 @@ def estimate_catalog(
 
     Raises
     ------
+    OutputExistsError
+        The destination holds a finished main line, one of other input, or something else.
     PZCenterError
         See :func:`pzcenter.catalogs.make_skinny` and :func:`pzcenter.pipelines.run_estimate`.
     """
     started = datetime.now(UTC)
     source, destination = Path(source), Path(destination)
     tell = progress or (lambda _step, _fraction, _text: None)
-    _refuse_foreign(destination)
+    refuse_unusable(destination, overwrite=overwrite)
+    is_new = not destination.exists()
+    known = None if truth is None else read_redshifts(truth)
+    trained = check_model(model, config=config, z_grid=z_grid)
+    check_bands(source, None if trained is None else trained.bands, mapping=mapping)
     if overwrite:
         _remove_outputs(destination)
-    known = None if truth is None else read_redshifts(truth)
-    model_path = prepare_model(model, destination, config=config, z_grid=z_grid)
-    skinny, cut = source, None
-    if not is_skinny(source):
-        skinny = destination / "skinny"
-        cut = make_skinny(
-            source,
-            skinny,
-            mapping,
-            cuts=cuts,
-            row_numbers=row_numbers,
-            ebv_map=ebv_map,
-            rows_per_partition=rows_per_partition,
-            resume=True,
-            command=command,
-            progress=lambda done, text: tell("skinny", done, text),
-        )
+    try:
+        model_path = prepare_model(model, destination, config=config, z_grid=z_grid)
+        check_bands(source, load_model(model_path).bands, mapping=mapping)
+        skinny, cut = source, None
+        if not is_skinny(source):
+            skinny = destination / "skinny"
+            cut = make_skinny(
+                source,
+                skinny,
+                mapping,
+                cuts=cuts,
+                row_numbers=row_numbers,
+                ebv_map=ebv_map,
+                rows_per_partition=rows_per_partition,
+                resume=True,
+                command=command,
+                progress=lambda done, text: tell("skinny", done, text),
+            )
+    except Exception:
+        if is_new:
+            shutil.rmtree(destination, ignore_errors=True)
+        raise
     run = run_estimate(
         skinny,
         destination,
         model_path,
         workers=workers or os.cpu_count() or 1,
+        resume_finished=True,
         progress=lambda done, total: tell("estimate", done / max(total, 1), f"{done} of {total} objects"),
     )
     paths = {name: destination / name for name in ("pz", "pz_pdf", "model")}
@@ -172,12 +198,11 @@ def estimate_catalog(
         counts=_counts(cut, run),
         command=command,
     )
-    paths["provenance"] = write_provenance(destination, record)
     metrics = None
     if report and (known is not None or _has_redshifts(skinny)):
         tell("validate", 0.0, "measuring")
-        if known is not None and training_ids is not None:
-            known = known.without(training_ids)
+        if training_ids is not None:
+            known = (known or read_redshifts(skinny)).without(training_ids)
         sample, metrics = validate_run(destination, skinny, truth=known)
         tell("validate", 0.5, "drawing")
         folder = destination / REPORT_FOLDER
@@ -196,6 +221,8 @@ def estimate_catalog(
         write_text_atomically(paths["metrics"], metrics.to_json())
         paths["report"] = make_report(folder / "report.html", sample, metrics, facts=facts)
         tell("validate", 1.0, "done")
+    # Last, so that a main line with a provenance record is complete.
+    paths["provenance"] = write_provenance(destination, record)
     return MainLineReport(destination, run, cut, metrics, paths)
 
 
@@ -226,31 +253,26 @@ def prepare_model(
     ------
     NotFoundError
         Neither a directory nor a method.
+    ConfigError
+        A setting is not accepted, or a trained model is given settings or a grid.
     ModelError
         The method needs training.
     OutputExistsError
         Another model is there already.
     """
     target = destination / "model"
-    if Path(model).is_dir():
+    trained = check_model(model, config=config, z_grid=z_grid)
+    if trained is not None:
         if target.exists():
             if model_digest(target) != model_digest(Path(model)):
                 raise OutputExistsError(
                     f"{destination} was begun with another model; name another place or overwrite it"
                 )
             return target
-        from pzcenter.estimators import load_model
-
-        load_model(Path(model)).save(target)
+        trained.save(target)
         return target
-    names = estimator_names()
-    if str(model) not in names:
-        raise NotFoundError(
-            f"no model directory {str(model)!r}, and no method of this name: there are {', '.join(names)}"
-        )
     estimator = get_estimator(str(model))
-    settings = None if config is None else estimator.Config.model_validate(dict(config))
-    made = estimator.default(config=settings, z_grid=z_grid)
+    made = estimator.default(config=checked_config(estimator.Config, config), z_grid=z_grid)
     if target.exists():
         fresh = destination / ".tmp-model"
         shutil.rmtree(fresh, ignore_errors=True)
@@ -264,9 +286,53 @@ def prepare_model(
     return target
 
 
+def check_model(
+    model: str | os.PathLike[str], *, config: Mapping[str, Any] | None = None, z_grid: NDArray[np.float64] | None = None
+) -> Estimator | None:
+    """Load a trained model; None for the name of a method.
+
+    Parameters
+    ----------
+    model, config, z_grid
+        As in :func:`prepare_model`.
+
+    Returns
+    -------
+    Estimator or None
+
+    Raises
+    ------
+    NotFoundError, ConfigError, ModelError, ChecksumError
+        As in :func:`prepare_model`.
+    """
+    if Path(model).is_dir():
+        if config or z_grid is not None:
+            raise ConfigError(f"{model} is a trained model: its settings and its redshift grid cannot be changed")
+        return load_model(Path(model))
+    names = estimator_names()
+    if str(model) not in names:
+        raise NotFoundError(
+            f"no model directory {str(model)!r}, and no method of this name: there are {', '.join(names)}"
+        )
+    return None
+
+
+def refuse_unusable(destination: Path, *, overwrite: bool) -> None:
+    """Check that a run can be begun or continued here.
+
+    Raises
+    ------
+    OutputExistsError
+        There is a finished main line that must not be overwritten, or something else.
+    """
+    _refuse_foreign(destination)
+    if not overwrite and is_finished(destination) and (destination / PROVENANCE_NAME).is_file():
+        raise OutputExistsError(f"{destination} holds a finished PZ table; name another place, or overwrite it")
+
+
 _OUTPUTS = (
     "skinny", "pz", "pz_pdf", "model", REPORT_FOLDER, ".tmp", ".tmp-model",
-    "journal.jsonl", "provenance.json", "pz_model.parquet", "pz_flag.parquet", "pz_quality.parquet",
+    "journal.jsonl", PROVENANCE_NAME, "pz_model.parquet", "pz_flag.parquet", "pz_quality.parquet",
 )  # fmt: skip
 
 
@@ -275,6 +341,9 @@ def _refuse_foreign(destination: Path) -> None:
     if destination.is_file():
         raise OutputExistsError(f"{destination} is a file; a directory is needed")
     if destination.is_dir():
+        # A model that was being saved when the process was killed.
+        for unfinished in destination.glob(".*model.*.part"):
+            shutil.rmtree(unfinished, ignore_errors=True)
         foreign = sorted(path.name for path in destination.iterdir() if path.name not in _OUTPUTS)
         if foreign:
             raise OutputExistsError(f"{destination} holds other things, such as {foreign[0]!r}; name another place")
@@ -289,9 +358,44 @@ def _remove_outputs(destination: Path) -> None:
             path.unlink(missing_ok=True)
 
 
-def _has_redshifts(skinny: Path) -> bool:
-    from pzcenter.catalogs import open_catalog
+def check_bands(
+    source: str | os.PathLike[str], bands: Sequence[str] | None, *, mapping: str | None = None
+) -> tuple[str, ...]:
+    """Refuse a source that cannot be read or lacks bands of the model, before anything is made of it.
 
+    Parameters
+    ----------
+    source : path
+    bands : sequence of str, optional
+        Of the model; none are asked for by default.
+    mapping : str, optional
+        Of a catalogue; detected by default.
+
+    Returns
+    -------
+    tuple of str
+        Bands of the source.
+
+    Raises
+    ------
+    BandError
+        There are not all bands.
+    """
+    catalog = open_catalog(source)
+    if is_skinny(source):
+        there = bands_of(catalog.schema)
+    else:
+        chosen = detect_mapping(catalog.column_names) if mapping is None else load_mapping(mapping)
+        there = chosen.present_in([*catalog.column_names, chosen.object_id]).bands
+    missing = [band for band in bands or () if band not in there]
+    if missing:
+        raise BandError(
+            f"the model needs the bands {list(bands or ())}; {source} lacks {missing}, it has {list(there)}"
+        )
+    return there
+
+
+def _has_redshifts(skinny: Path) -> bool:
     return "z_spec" in open_catalog(skinny).column_names
 
 
@@ -314,8 +418,6 @@ def _rates(run: RunReport) -> dict[str, Any]:
 
 
 def _model_facts(model: Path) -> dict[str, Any]:
-    from pzcenter.estimators import load_model
-
     estimator = load_model(model)
     facts: dict[str, Any] = {"method": estimator.name, "bands": ", ".join(estimator.bands)}
     facts["redshift grid"] = f"{estimator.z_grid[0]:g} to {estimator.z_grid[-1]:g}, {estimator.z_grid.size} points"

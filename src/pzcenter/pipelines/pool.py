@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import multiprocessing
+import os
 import signal
+import threading
 from collections import deque
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
+from multiprocessing.connection import wait as wait_for_handles
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -21,14 +24,17 @@ WORKER_DIED = "the worker process died, as it does when memory runs out or someb
 
 
 class Outcome(Generic[T, R]):
-    """A task with its result, or with the reason why it has none."""
+    """A task with its result, or with the reason why it has none: in words, and as the exception that there was."""
 
-    __slots__ = ("error", "result", "task")
+    __slots__ = ("error", "exception", "result", "task")
 
-    def __init__(self, task: T, result: R | None = None, error: str = "") -> None:
+    def __init__(
+        self, task: T, result: R | None = None, error: str = "", *, exception: Exception | None = None
+    ) -> None:
         self.task = task
         self.result = result
-        self.error = error
+        self.error = error or ("" if exception is None else f"{type(exception).__name__}: {exception}")
+        self.exception = exception
 
 
 def run_tasks(
@@ -73,7 +79,7 @@ def run_tasks(
             while (waiting or running) and not suspects:
                 while waiting and len(running) < workers:
                     task = waiting.popleft()
-                    running[pool.submit(function, task)] = task
+                    running[_submit(pool, function, task)] = task
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     task = running.pop(future)
@@ -82,27 +88,32 @@ def run_tasks(
                     except BrokenProcessPool:
                         suspects.append(task)
                     except Exception as error:  # noqa: BLE001 -- whatever one task raises is its own outcome
-                        yield Outcome(task, error=_words(error))
+                        yield Outcome(task, exception=error)
             suspects.extend(running.values())
         for task in suspects:
             with _Pool(1, initializer, initargs) as pool:
                 try:
-                    yield Outcome(task, pool.submit(function, task).result())
+                    yield Outcome(task, _submit(pool, function, task).result())
                 except BrokenProcessPool:
                     yield Outcome(task, error=WORKER_DIED)
                 except Exception as error:  # noqa: BLE001 -- as above
-                    yield Outcome(task, error=_words(error))
+                    yield Outcome(task, exception=error)
 
 
 def _attempt(task: T, function: Callable[[T], R]) -> Outcome[T, R]:
     try:
         return Outcome(task, function(task))
     except Exception as error:  # noqa: BLE001 -- whatever one task raises is its own outcome
-        return Outcome(task, error=_words(error))
+        return Outcome(task, exception=error)
 
 
-def _words(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}"
+def _submit(pool: ProcessPoolExecutor, function: Callable[[T], R], task: T) -> Future[R]:
+    """Hand out a task; a worker that starts on the way knows from its birth that Ctrl-C is not for it."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        return pool.submit(function, task)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 class _Pool:
@@ -134,5 +145,14 @@ class _Pool:
 def _start_worker(initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -> None:
     # Ctrl-C reaches the whole process group: the parent alone decides what then happens.
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    threading.Thread(target=_end_with_parent, daemon=True).start()
     if initializer is not None:
         initializer(*initargs)
+
+
+def _end_with_parent() -> None:
+    """End this worker when its parent is gone, also when that was killed: nobody waits for the result."""
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        wait_for_handles([parent.sentinel])
+        os._exit(1)

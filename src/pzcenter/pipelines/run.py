@@ -40,7 +40,7 @@ from pzcenter.catalogs import (
 from pzcenter.catalogs.densities import ENCODING
 from pzcenter.catalogs.manifest import MANIFEST_NAME
 from pzcenter.catalogs.storage import file_sha256
-from pzcenter.errors import BandError, EmptyTableError, OutputExistsError, PartitionError
+from pzcenter.errors import BandError, EmptyTableError, OutputExistsError, PartitionError, StorageError
 from pzcenter.estimators import load_model, model_digest
 from pzcenter.pipelines.partition import estimate_partition
 from pzcenter.pipelines.pool import run_tasks
@@ -53,7 +53,7 @@ if TYPE_CHECKING:
     from pzcenter.catalogs import Partition
     from pzcenter.estimators import Estimator
 
-__all__ = ["RunReport", "run_estimate"]
+__all__ = ["RunReport", "is_finished", "run_estimate"]
 
 JOURNAL_NAME = "journal.jsonl"
 TABLES = ("pz", "pz_pdf")
@@ -118,6 +118,7 @@ def run_estimate(
     *,
     workers: int = 1,
     overwrite: bool = False,
+    resume_finished: bool = False,
     keep_going: bool = True,
     progress: Callable[[int, int], None] | None = None,
 ) -> RunReport:
@@ -137,6 +138,8 @@ def run_estimate(
         Processes.
     overwrite : bool
         Start again, whatever is at the destination of an earlier run.
+    resume_finished : bool
+        Give the report of a run that is finished already, and do nothing, in place of an error.
     keep_going : bool
         Go on with the other partitions when one fails.
     progress : callable, optional
@@ -165,7 +168,7 @@ def run_estimate(
     estimator = load_model(model)
     partitions = _partitions(source, estimator)
     key = _run_key(source, model)
-    journal = _open_run(destination, key, overwrite=overwrite)
+    journal = _open_run(destination, key, overwrite=overwrite, resume_finished=resume_finished)
     finished = _finished(journal, destination)
     n_resumed = len(finished)
     total = sum(partition.n_rows or 0 for partition in partitions)
@@ -184,6 +187,9 @@ def run_estimate(
     try:
         for outcome in outcomes:
             name = outcome.task.name
+            if isinstance(outcome.exception, StorageError):
+                # The others would meet the same full disk.
+                raise outcome.exception
             if outcome.result is None:
                 failed[name] = outcome.error
                 journal.append({"partition": name, "error": outcome.error})
@@ -204,7 +210,8 @@ def run_estimate(
             f"{len(failed)} of {len(partitions)} partitions failed ({first}). "
             f"The others are kept in {destination}; the same command tries only the failed ones again"
         )
-    _finish(destination, estimator, model, [finished[partition.name] for partition in partitions], source)
+    if not is_finished(destination):
+        _finish(destination, estimator, model, [finished[partition.name] for partition in partitions], source)
     return RunReport(
         destination=destination,
         n_obj=n_done,
@@ -307,7 +314,12 @@ def _run_key(source: Path, model: Path) -> str:
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 
 
-def _open_run(destination: Path, key: str, *, overwrite: bool) -> Journal:
+def is_finished(destination: Path) -> bool:
+    """Whether there is a run whose tables are complete."""
+    return all((destination / table / MANIFEST_NAME).is_file() for table in TABLES)
+
+
+def _open_run(destination: Path, key: str, *, overwrite: bool, resume_finished: bool) -> Journal:
     """Journal of a new run, or of the same run to be continued."""
     journal = Journal(destination / JOURNAL_NAME)
     entries = journal.entries()
@@ -317,12 +329,11 @@ def _open_run(destination: Path, key: str, *, overwrite: bool) -> Journal:
         with suppress(FileNotFoundError):
             journal.path.unlink()
         entries = []
-    elif any((destination / table / MANIFEST_NAME).exists() for table in TABLES):
+    elif is_finished(destination) and not resume_finished:
         raise OutputExistsError(f"{destination} holds a finished PZ table; name another place, or ask to overwrite it")
     elif entries and entries[0].get("run") != key:
         raise OutputExistsError(
-            f"{destination} holds an unfinished run of other input, model or version; "
-            "name another place, or ask to overwrite it"
+            f"{destination} holds a run of other input, model or version; name another place, or ask to overwrite it"
         )
     elif not entries and any((destination / table).exists() for table in TABLES):
         raise OutputExistsError(f"{destination} holds tables without a journal; name another place")

@@ -16,6 +16,7 @@ from pzcenter.catalogs.manifest import MANIFEST_NAME, Manifest
 from pzcenter.catalogs.photometry import bands_of
 from pzcenter.errors import EmptyTableError, NotFoundError
 from pzcenter.estimators import get_estimator
+from pzcenter.estimators.protocol import checked_config
 from pzcenter.pipelines.truth import read_redshifts
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def train_model(
     model = estimator.train(
         photometry,
         z_spec,
-        config=None if config is None else estimator.Config.model_validate(dict(config)),
+        config=checked_config(estimator.Config, config),
         z_grid=z_grid,
         progress=lambda done, text: tell(0.2 + 0.8 * done, text),
     )
