@@ -4,7 +4,9 @@ The packages are the reference for what a HATS catalogue is; nothing here is com
 """
 
 import logging
+import re
 import warnings
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -139,3 +141,13 @@ def test_converted_catalogue_is_valid(skinny, tmp_path):
     convert(skinny, tmp_path / "flat.parquet")
     convert(tmp_path / "flat.parquet", tmp_path / "again", "hats")
     assert is_valid_catalog(tmp_path / "again", strict=True)
+
+
+def test_examples_of_the_page(skinny, monkeypatch, capsys):
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "open-the-pz-table-in-lsdb.md"
+    monkeypatch.chdir(skinny.parent)
+    names: dict = {}
+    for example in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
+        exec(compile(example, page.name, "exec"), names)
+    assert len(names["pairs"]) >= N_ROWS
+    assert (skinny.parent / "skinny.parquet").exists()

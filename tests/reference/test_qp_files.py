@@ -5,6 +5,8 @@ little more for a row of few grid points when it is brought to unit integral; me
 a grid step.
 """
 
+import re
+import shutil
 import warnings
 from pathlib import Path
 
@@ -94,3 +96,15 @@ def test_rail_output_there_and_back(tmp_path):
     np.testing.assert_array_equal(one.ancil["object_id"], two.ancil["object_id"])
     assert np.abs(one.mean() - two.mean()).max() < 1e-3
     assert np.abs(one.pdf(Z_GRID) - two.pdf(Z_GRID)).max() < 3 / 255 * one.pdf(Z_GRID).max()
+
+
+def test_examples_of_the_page(ensemble_file, tmp_path, monkeypatch):
+    page = Path(__file__).parents[2] / "docs" / "how-to" / "convert-to-qp.md"
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "run").mkdir()
+    shutil.copytree(ensemble_file.parent / "pdf", tmp_path / "run" / "pz_pdf")
+    names: dict = {}
+    for example in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), flags=re.DOTALL):
+        exec(compile(example, page.name, "exec"), names)
+    assert names["ensemble"].npdf == 500
+    assert open_catalog(tmp_path / "pz_pdf_of_rail").n_rows == 500

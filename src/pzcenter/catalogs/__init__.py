@@ -6,7 +6,7 @@ from pzcenter.catalogs.info import CatalogInfo, catalog_info
 from pzcenter.catalogs.manifest import FileRecord, Journal, Manifest, verify_manifest
 from pzcenter.catalogs.photometry import photometry_of
 from pzcenter.catalogs.provenance import provenance_record, read_provenance, write_provenance
-from pzcenter.catalogs.readers import Catalog, Partition, format_names, open_catalog, reader_for
+from pzcenter.catalogs.readers import Catalog, Partition, format_names, open_catalog, reader_for, register_reader
 from pzcenter.catalogs.skinny import SkinnyReport, make_skinny
 from pzcenter.catalogs.writers import finish_dataset, merge_to_parquet, write_partition
 
@@ -31,6 +31,7 @@ __all__ = [
     "provenance_record",
     "read_provenance",
     "reader_for",
+    "register_reader",
     "target_names",
     "verify_manifest",
     "write_partition",

@@ -7,6 +7,7 @@ This is an external merge sort whose merge step is cut at HEALPix pixels.
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
@@ -14,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pzcenter.catalogs.storage import atomic_file
+from pzcenter.errors import InternalError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -53,9 +55,24 @@ class Run:
 
     def column(self, name: str, start: int, stop: int) -> NDArray[Any]:
         """Read rows ``start`` to ``stop`` of one column."""
-        kind = np.dtype(dict(self.layout)[name])
-        offset = self._offsets[name] + start * kind.itemsize
-        return np.fromfile(self.path, dtype=kind, count=stop - start, offset=offset)
+        return self._read((name,), start, stop)[name]
+
+    def rows(self, start: int, stop: int) -> dict[str, NDArray[Any]]:
+        """Read rows ``start`` to ``stop`` of all columns."""
+        return self._read([name for name, _ in self.layout if name != SORTED_IDS], start, stop)
+
+    def _read(self, names: Iterable[str], start: int, stop: int) -> dict[str, NDArray[Any]]:
+        """Read with positioned reads: a partition takes a small piece of each column of each run."""
+        kinds = dict(self.layout)
+        found: dict[str, NDArray[Any]] = {}
+        with self.path.open("rb", buffering=0) as file:
+            for name in names:
+                values = np.empty(stop - start, dtype=kinds[name])
+                offset = self._offsets[name] + start * values.itemsize
+                if os.preadv(file.fileno(), [values.data], offset) != values.nbytes:
+                    raise InternalError(f"{self.path} ends before row {stop} of column {name!r}")
+                found[name] = values
+        return found
 
     def mapped(self, name: str) -> NDArray[Any]:
         """One column as a memory map, for searching in it."""
@@ -64,10 +81,6 @@ class Run:
         return np.memmap(
             self.path, dtype=dict(self.layout)[name], mode="r", offset=self._offsets[name], shape=(self.n_rows,)
         )
-
-    def rows(self, start: int, stop: int) -> dict[str, NDArray[Any]]:
-        """Read rows ``start`` to ``stop`` of all columns."""
-        return {name: self.column(name, start, stop) for name, _ in self.layout if name != SORTED_IDS}
 
     def bounds(self, values: Sequence[int] | NDArray[np.int64], name: str = PIXEL) -> NDArray[np.int64]:
         """First row at or after each value of a sorted column."""
@@ -96,7 +109,9 @@ def sky_order(columns: dict[str, NDArray[Any]]) -> NDArray[np.int64] | None:
     same = np.flatnonzero(sorted_pixel[1:] == sorted_pixel[:-1])
     if same.size:
         # Only rows that share a pixel need the second key.
-        shared = np.unique(np.concatenate([same, same + 1]))
+        is_shared = np.zeros(pixel.size, dtype=bool)
+        is_shared[same] = is_shared[same + 1] = True
+        shared = np.flatnonzero(is_shared)
         rows = order[shared]
         order[shared] = rows[np.lexsort((identity[rows], pixel[rows]))]
     return np.asarray(order)

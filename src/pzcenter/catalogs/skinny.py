@@ -54,7 +54,7 @@ log = logging.getLogger(__name__)
 REPORT_NAME = "skinny_report.json"
 WORK_DIRECTORY = ".tmp"
 PLAN_NAME = "plan.json"
-ROWS_PER_RUN = 900_000
+ROWS_PER_RUN = 450_000
 SHARE_OF_READING = 0.7
 PIXELS_AT_ONCE = 256
 

@@ -319,7 +319,7 @@ class TestSniff:
         [
             ("t.parquet", b"", "empty"),
             ("t.parquet", b"hello, world\n", "named as parquet, and holds"),
-            ("t.parquet", b"SIMPLE  =", "named as parquet, and holds fits"),
+            ("t.parquet", b"SIMPLE  =   T", "named as parquet, and holds fits"),
             ("t.fits", b"\x89HDF\r\n\x1a\n", "named as fits, and holds hdf5"),
             ("t.zip", b"PK\x03\x04....", "ZIP archive"),
             ("t.xml", b"<?xml version", "VOTable"),

@@ -95,6 +95,9 @@ class Catalog(ABC):
     suffixes: ClassVar[tuple[str, ...]] = ()
     """File name endings of this format, lower case, with the dot."""
 
+    magic: ClassVar[tuple[bytes, ...]] = ()
+    """First bytes by which a file of this format is known, whatever its name."""
+
     def __init__(self, path: Path, *, group: str | None = None) -> None:
         self.path = Path(path)
         self.group = group

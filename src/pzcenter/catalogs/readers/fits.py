@@ -101,6 +101,7 @@ class FitsCatalog(Catalog):
 
     format: ClassVar[str] = "fits"
     suffixes: ClassVar[tuple[str, ...]] = (".fits", ".fit", ".fits.gz", ".fit.gz")
+    magic: ClassVar[tuple[bytes, ...]] = (b"SIMPLE",)
 
     def _read_schema(self) -> pa.Schema:
         from astropy.io import fits

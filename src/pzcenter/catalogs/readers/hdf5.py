@@ -29,6 +29,7 @@ class Hdf5Catalog(Catalog):
 
     format: ClassVar[str] = "hdf5"
     suffixes: ClassVar[tuple[str, ...]] = (".hdf5", ".h5", ".hdf", ".he5")
+    magic: ClassVar[tuple[bytes, ...]] = (b"\x89HDF",)
 
     def _read_schema(self) -> pa.Schema:
         import h5py

@@ -152,6 +152,7 @@ class ParquetCatalog(Catalog):
 
     format: ClassVar[str] = "parquet"
     suffixes: ClassVar[tuple[str, ...]] = (".parquet", ".parq", ".pq")
+    magic: ClassVar[tuple[bytes, ...]] = (b"PAR1",)
 
     def _read_schema(self) -> pa.Schema:
         with open_parquet(self.path) as file:

@@ -11,19 +11,43 @@ from pzcenter.catalogs.readers.hats import HatsCatalog
 from pzcenter.catalogs.readers.hdf5 import Hdf5Catalog
 from pzcenter.catalogs.readers.parquet import ParquetCatalog, ParquetDirectoryCatalog
 from pzcenter.catalogs.readers.sniff import sniff_format
-from pzcenter.errors import NotFoundError
+from pzcenter.errors import NotFoundError, UsageError
 
 if TYPE_CHECKING:
     import os
 
     from pzcenter.catalogs.readers.catalog import Catalog
 
-__all__ = ["format_names", "open_catalog", "reader_for"]
+__all__ = ["format_names", "open_catalog", "reader_for", "register_reader"]
 
 READERS: dict[str, type[Catalog]] = {
     reader.format: reader
     for reader in (ParquetCatalog, ParquetDirectoryCatalog, HatsCatalog, FitsCatalog, Hdf5Catalog, CsvCatalog)
 }
+
+
+def register_reader(reader: type[Catalog]) -> type[Catalog]:
+    """Make a format known; can be used as a decorator.
+
+    Parameters
+    ----------
+    reader : type of Catalog
+        With its ``format``, and ``magic`` or ``suffixes``.
+
+    Returns
+    -------
+    type of Catalog
+        The same.
+
+    Raises
+    ------
+    UsageError
+        Another reader has this name.
+    """
+    if READERS.get(reader.format, reader) is not reader:
+        raise UsageError(f"there is a reader for {reader.format!r} already: {READERS[reader.format].__name__}")
+    READERS[reader.format] = reader
+    return reader
 
 
 def format_names() -> list[str]:
@@ -82,7 +106,7 @@ def open_catalog(path: str | os.PathLike[str], format: str | None = None, *, gro
         Two columns have the same name.
     """
     path = Path(path)
-    found = sniff_format(path)
+    found = sniff_format(path, READERS.values())
     catalog = reader_for(format or found)(path, group=group)
     catalog.require_rows()
     return catalog

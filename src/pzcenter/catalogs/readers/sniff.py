@@ -7,18 +7,19 @@ import zlib
 from typing import TYPE_CHECKING
 
 from pzcenter.catalogs.readers.csv import CsvCatalog
-from pzcenter.catalogs.readers.fits import FitsCatalog
 from pzcenter.catalogs.readers.hats import HatsCatalog, is_hats
-from pzcenter.catalogs.readers.hdf5 import Hdf5Catalog
-from pzcenter.catalogs.readers.parquet import ParquetCatalog, ParquetDirectoryCatalog
+from pzcenter.catalogs.readers.parquet import ParquetDirectoryCatalog
 from pzcenter.errors import FileFormatError, NotFoundError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from pzcenter.catalogs.readers.catalog import Catalog
 
 __all__ = ["sniff_format"]
 
-READABLE = {b"PAR1": ParquetCatalog.format, b"\x89HDF": Hdf5Catalog.format, b"SIMP": FitsCatalog.format}
+HEAD_BYTES = 32
 KNOWN_OTHERS = {
     b"PK\x03\x04": "a ZIP archive: unpack it first",
     b"\x28\xb5\x2f\xfd": "zstd-compressed data: uncompress it first",
@@ -35,12 +36,14 @@ KNOWN_OTHERS = {
 }
 
 
-def sniff_format(path: Path) -> str:
+def sniff_format(path: Path, readers: Iterable[type[Catalog]]) -> str:
     """Format of a file or directory.
 
     Parameters
     ----------
     path : Path
+    readers : iterable of type of Catalog
+        Known by their first bytes and their file name endings. A file that no reader knows is taken for text.
 
     Returns
     -------
@@ -58,34 +61,35 @@ def sniff_format(path: Path) -> str:
         raise NotFoundError(f"there is no file or directory {path}")
     if path.is_dir():
         return HatsCatalog.format if is_hats(path) else ParquetDirectoryCatalog.format
-    with path.open("rb") as file:
-        head = file.read(16)
-    if not head:
-        raise FileFormatError(f"{path} is empty (0 bytes)")
-    found = READABLE.get(head[:4])
-    if found is None and head.startswith(b"\x1f\x8b"):
-        found = FitsCatalog.format if _unzipped_head(path).startswith(b"SIMPLE") else CsvCatalog.format
+    readers = list(readers)
+    head = _head(path)
+    found = _by_magic(head, readers)
     if found is None:
         for magic, kind in KNOWN_OTHERS.items():
             if head.startswith(magic):
                 raise FileFormatError(f"{path} is {kind}")
-    said = _format_by_name(path.name.lower())
-    if said not in (None, found, CsvCatalog.format) or (said == CsvCatalog.format and found not in (None, said)):
-        what = found or f"content that begins with {head!r}"
+    text = CsvCatalog.format
+    said = next((reader.format for reader in readers if path.name.lower().endswith(reader.suffixes)), None)
+    if said is not None and said != (found or text):
+        what = found or f"content that begins with {head[:16]!r}"
         raise FileFormatError(f"{path} is named as {said}, and holds {what}; it is damaged, cut short or misnamed")
-    return found or CsvCatalog.format
+    return found or text
 
 
-def _unzipped_head(path: Path) -> bytes:
+def _head(path: Path) -> bytes:
+    """First bytes, uncompressed."""
+    with path.open("rb") as file:
+        head = file.read(HEAD_BYTES)
+    if not head:
+        raise FileFormatError(f"{path} is empty (0 bytes)")
+    if not head.startswith(b"\x1f\x8b"):
+        return head
     try:
         with gzip.open(path) as file:
-            return file.read(16)
+            return file.read(HEAD_BYTES)
     except (OSError, EOFError, zlib.error) as error:
         raise FileFormatError(f"{path} begins like gzip and cannot be uncompressed: {error}") from error
 
 
-def _format_by_name(name: str) -> str | None:
-    for reader in (ParquetCatalog, FitsCatalog, Hdf5Catalog, CsvCatalog):
-        if name.endswith(reader.suffixes):
-            return str(reader.format)
-    return None
+def _by_magic(head: bytes, readers: Iterable[type[Catalog]]) -> str | None:
+    return next((reader.format for reader in readers if reader.magic and head.startswith(reader.magic)), None)
