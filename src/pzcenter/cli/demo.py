@@ -12,19 +12,20 @@ from pzcenter.cli.options import JsonOutput, Overwrite, Workers
 __all__ = ["EXAMPLES", "demo"]
 
 EXAMPLES = (
-    "Examples:\n\n"
-    "[bold]pz demo[/bold]    everything in ./pz-demo, in about two minutes\n\n"
-    "[bold]pz demo small --n-obj 5000[/bold]    faster, with coarser numbers\n\n"
-    "[bold]pz demo --overwrite --seed 2[/bold]    another sky in place of the first"
+    ("pz demo", "everything in ./pz-demo, in about two minutes"),
+    ("pz demo small --n-obj 5000", "faster, with coarser numbers"),
+    ("pz demo --overwrite --seed 2", "another sky in place of the first"),
 )
 
 
 def demo(
-    directory: Annotated[Path, typer.Argument(help="Where to put everything.")] = Path("pz-demo"),
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Where to put everything.")] = Path("pz-demo"),
     *,
-    n_obj: Annotated[int, typer.Option("--n-obj", help="Objects on the sky, stars included.")] = 100_000,
-    seed: Annotated[int, typer.Option(help="Of the sky: the same seed, the same sky.", min=0)] = 1,
-    years: Annotated[float, typer.Option(help="Years of LSST survey, which set the depth.")] = 10.0,
+    n_obj: Annotated[
+        int, typer.Option("--n-obj", "-n", metavar="N", help="Objects on the sky, stars included.")
+    ] = 100_000,
+    seed: Annotated[int, typer.Option(metavar="N", help="Of the sky: the same seed, the same sky.", min=0)] = 1,
+    years: Annotated[float, typer.Option(metavar="YEARS", help="Years of LSST survey, which set the depth.")] = 10.0,
     workers: Workers = None,
     overwrite: Overwrite = False,
     as_json: JsonOutput = False,

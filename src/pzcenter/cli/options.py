@@ -19,7 +19,9 @@ __all__ = [
     "ZMax",
 ]
 
-Workers = Annotated[int | None, typer.Option("--workers", "-j", help="Processes; one per processor by default.", min=1)]
+Workers = Annotated[
+    int | None, typer.Option("--workers", "-j", metavar="N", help="Processes; one per processor by default.", min=1)
+]
 FLAG = ""
 """Instead of a type beside the name of an option that takes no value."""
 
@@ -30,19 +32,29 @@ MappingName = Annotated[
     typer.Option(
         "--mapping",
         "-m",
+        metavar="NAME",
         help="What the columns mean: a name of 'pz mappings', or a YAML file of your own. Found by default.",
     ),
 ]
-ConfigFile = Annotated[str | None, typer.Option("--config", help="YAML file with settings of the method.")]
+ConfigFile = Annotated[
+    str | None, typer.Option("--config", metavar="FILE", help="YAML file with settings of the method.")
+]
 Settings = Annotated[
     list[str] | None,
     typer.Option("--set", help="One setting, as KEY=VALUE; may be given several times.", metavar="KEY=VALUE"),
 ]
-ZMax = Annotated[float | None, typer.Option("--z-max", help="End of the redshift grid. [default: 3]", min=0.01)]
+ZMax = Annotated[
+    float | None, typer.Option("--z-max", metavar="Z", help="End of the redshift grid; 3 by default.", min=0.01)
+]
 NZ = Annotated[
-    int | None, typer.Option("--n-z", help="Points of the redshift grid, from 0 on. [default: steps of 0.01]", min=2)
+    int | None,
+    typer.Option(
+        "--n-z", metavar="N", help="Points of the redshift grid from 0 on; by default in steps of 0.01.", min=2
+    ),
 ]
 EbvMap = Annotated[
     str | None,
-    typer.Option("--ebv-map", help="Dust map for catalogues without E(B-V): sfd, csfd or planck (extra 'dust')."),
+    typer.Option(
+        "--ebv-map", metavar="NAME", help="Dust map for catalogues without E(B-V): sfd, csfd or planck (extra 'dust')."
+    ),
 ]
