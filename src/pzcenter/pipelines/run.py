@@ -177,6 +177,8 @@ def run_estimate(
     tell(n_done, total)
     failed: dict[str, str] = {}
     todo = [partition for partition in partitions if partition.name not in finished]
+    if workers > 1 and len(todo) > 1:
+        _compile(estimator, todo[0])
     outcomes = run_tasks(
         todo,
         _estimate_and_write,
@@ -222,6 +224,13 @@ def run_estimate(
         wall_s=time.monotonic() - begin,
         peak_bytes=max([_peak_bytes(), *(done.peak_bytes for done in finished.values())]),
     )
+
+
+def _compile(estimator: Estimator, partition: Partition) -> None:
+    """Compile the kernels once, into their cache on disk, before every worker would do it by itself."""
+    for batch in partition.batches(batch_size=8):
+        estimate_partition(pa.Table.from_batches([batch]), estimator)
+        return
 
 
 # ---- in the workers ------------------------------------------------------------------------------------------------
