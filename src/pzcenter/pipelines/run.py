@@ -227,10 +227,12 @@ def run_estimate(
 
 
 def _compile(estimator: Estimator, partition: Partition) -> None:
-    """Compile the kernels once, into their cache on disk, before every worker would do it by itself."""
-    for batch in partition.batches(batch_size=8):
-        estimate_partition(pa.Table.from_batches([batch]), estimator)
-        return
+    """Compile the kernels once, into their cache on disk, before every worker would do it by itself.
+
+    What goes wrong here goes wrong again in a worker, where it is recorded with its partition.
+    """
+    with suppress(Exception):
+        estimate_partition(pa.Table.from_batches([next(iter(partition.batches(batch_size=8)))]), estimator)
 
 
 # ---- in the workers ------------------------------------------------------------------------------------------------
