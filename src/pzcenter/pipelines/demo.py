@@ -146,6 +146,7 @@ def run_demo(
 
     if not sky.is_dir():
         share = min(1.0, max(SimulationConfig().representative_fraction, N_REDSHIFTS / n_obj))
+        tell("simulate", 0.0, "drawing galaxies")
         simulate(
             sky,
             n_obj=n_obj,
@@ -156,6 +157,7 @@ def run_demo(
         )
     # The run's own skinny table, made before it, because the calibration needs it too.
     skinny = run / "skinny"
+    tell("skinny", 0.0, "reading")
     cut = make_skinny(
         sky / "object",
         skinny,
@@ -166,6 +168,7 @@ def run_demo(
     )
     training = write_training_half(sky / "specz_representative.parquet", root / TRAINING_NAME)
     if not model.is_dir():
+        tell("train", 0.0, "reading")
         train_model(
             skinny,
             model,

@@ -164,6 +164,7 @@ def estimate_catalog(
         skinny, cut = source, None
         if not is_skinny(source):
             skinny = destination / "skinny"
+            tell("skinny", 0.0, "reading")
             cut = make_skinny(
                 source,
                 skinny,
