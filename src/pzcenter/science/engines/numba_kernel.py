@@ -71,17 +71,22 @@ LN_MANTISSA = tuple(F(c) for c in Chebyshev.interpolate(np.log, 5, domain=[1, 2]
 
 FASTMATH = {"nnan", "ninf", "nsz", "arcp", "contract", "reassoc", "afn"}
 OPTIONS: Any = {"fastmath": FASTMATH, "error_model": "numpy", "nogil": True}
-"""How the kernel is compiled. NaN and infinity are sorted out before, in functions without fastmath."""
+"""How the kernel is compiled. NaN and infinity are sorted out before, in a function without fastmath."""
+
+PART: Any = OPTIONS | {"forceinline": True}
+"""How its parts are compiled. A call that stays a call may, in the process that compiles, be linked to the version of
+that part alone, in which loops are not vectorised: half the speed until the next start."""
 
 
 # The equations, at one cell k. ``flux`` is a tuple of numbers, one per band; so is ``weight``, or it is an array
 # (n_band, n_pad) where the template error makes it depend on redshift.
 
 
-def _at(values, b, k): ...
+def _at(values, b, k):
+    """Value of band b, at cell k if it depends on redshift."""
 
 
-@overload(_at, jit_options=OPTIONS)
+@overload(_at, jit_options=PART)
 def _at_overload(values, b, k):
     if isinstance(values, types.BaseTuple):
         return lambda values, b, k: values[b]
@@ -92,7 +97,7 @@ def _amplitude_sums(bands, b, flux, weight, T, k):
     """Sum over bands of w f T and of w T**2, from band b on."""
 
 
-@overload(_amplitude_sums, jit_options=OPTIONS)
+@overload(_amplitude_sums, jit_options=PART)
 def _amplitude_sums_overload(bands, b, flux, weight, T, k):
     if len(bands) == 0:
         return lambda bands, b, flux, weight, T, k: (F(0), TINY)
@@ -109,7 +114,7 @@ def _chi2(bands, b, flux, weight, amplitude, T, k):
     """Sum over bands of w (f - s T)**2, from band b on."""
 
 
-@overload(_chi2, jit_options=OPTIONS)
+@overload(_chi2, jit_options=PART)
 def _chi2_overload(bands, b, flux, weight, amplitude, T, k):
     if len(bands) == 0:
         return lambda bands, b, flux, weight, amplitude, T, k: F(0)
@@ -125,7 +130,7 @@ def _amplitude_prior(marginalise, wTT):
     """What the integral over the amplitude adds to x."""
 
 
-@overload(_amplitude_prior, jit_options=OPTIONS)
+@overload(_amplitude_prior, jit_options=PART)
 def _amplitude_prior_overload(marginalise, wTT):
     if isinstance(marginalise, types.NoneType):
         return lambda marginalise, wTT: F(0)
@@ -147,7 +152,7 @@ def _larger(typing_context, a, b):
     return types.float32(types.float32, types.float32), codegen
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _exp_half(x):
     """exp(x / 2) for x <= 0: a power of two times Taylor's series of the fraction, relative error 2e-7 + 3e-8 |x|.
 
@@ -167,7 +172,7 @@ def _exp_half(x):
     return value if x > -NEGLIGIBLE else F(0)
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _ln(x):
     """Natural logarithm of x > 0: the exponent, and a polynomial in the mantissa (error below 2e-5)."""
     bits = F(x).view(np.int32)
@@ -185,7 +190,7 @@ def _ln(x):
 # Loops over redshift. Unsigned limits spare a test for negative indices.
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _screen(bands, flux, weight, marginalise, T, offset, first, last, x):
     """Fill x, up to a constant, from the signal-to-noise ratio of the amplitude."""
     for k in range(np.uintp(first), np.uintp(last)):
@@ -194,7 +199,7 @@ def _screen(bands, flux, weight, marginalise, T, offset, first, last, x):
         x[k] = value if wfT > F(0) else NEVER
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _refine(bands, flux, weight, marginalise, T, offset, first, last, x):
     """Fill x from the residuals."""
     for k in range(np.uintp(first), np.uintp(last)):
@@ -203,7 +208,7 @@ def _refine(bands, flux, weight, marginalise, T, offset, first, last, x):
         x[k] = value if wfT > F(0) else NEVER
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _accumulate(x, peak, first, last, z_weight, pdf):
     """Add exp((x - peak) / 2) to the density; return its integral."""
     integral = F(0)
@@ -214,7 +219,7 @@ def _accumulate(x, peak, first, last, z_weight, pdf):
     return integral
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _maximum(x, first, last):
     largest = NEVER
     for k in range(np.uintp(first), np.uintp(last)):
@@ -222,7 +227,7 @@ def _maximum(x, first, last):
     return largest
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _window(x, floor, first, last):
     """Smallest range, in multiples of LANES, that holds all cells of [first, last) above the floor."""
     low, high = np.int32(last), np.int32(first)
@@ -234,7 +239,7 @@ def _window(x, floor, first, last):
     return low // LANES * LANES, (high // LANES + 1) * LANES
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _normalise(pdf, p_min, z_weight, out):
     """Cut below p_min of the maximum, scale to unit integral, write."""
     cut = p_min * _maximum(pdf, 0, pdf.size)
@@ -295,14 +300,14 @@ def _as_tuple(bands, b, values):
     """The numbers of an array, from b on, as a tuple: LLVM keeps them in registers."""
 
 
-@overload(_as_tuple)
+@overload(_as_tuple, jit_options=PART)
 def _as_tuple_overload(bands, b, values):
     if len(bands) == 1:
         return lambda bands, b, values: (values[b],)
     return lambda bands, b, values: (values[b], *_as_tuple(bands[1:], b + 1, values))
 
 
-@njit(**OPTIONS)
+@njit(**PART)
 def _screen_error(n_band, chi2_null):
     """Bound on the rounding error of x in the screen.
 
@@ -313,19 +318,29 @@ def _screen_error(n_band, chi2_null):
 
 
 def _object_terms(bands, flux, weight, chi2_null, template_variance, log_prior, scratch):
-    """Weights, what makes x of -chi2 and of S**2 for each type, and the part of chi2 that the latter lacks.
+    """Bring together what depends on the object alone, and not on the template.
 
     Without a template error the weights are a tuple of numbers, and the constant sum of w f**2 is left out of the
     screen; with one they are an array (n_band, n_pad), and nothing is left out.
+
+    Returns
+    -------
+    weight : tuple of float32, or ndarray of float32, (n_band, n_pad)
+    offset, offset_screen : ndarray of float32, (n_type, n_pad)
+        What makes x of -chi2, and of S**2.
+    missing_chi2 : float
+        Part of chi2 that the screen leaves out.
+    chi2_null : float
+        Largest sum of w f**2, which bounds the error of the screen.
     """
 
 
-@overload(_object_terms, jit_options=OPTIONS)
+@overload(_object_terms, jit_options=PART)
 def _object_terms_overload(bands, flux, weight, chi2_null, template_variance, log_prior, scratch):
     if isinstance(template_variance, types.NoneType):
 
         def constant_weights(bands, flux, weight, chi2_null, template_variance, log_prior, scratch):
-            return _as_tuple(bands, 0, weight), log_prior, log_prior, chi2_null
+            return _as_tuple(bands, 0, weight), log_prior, log_prior, chi2_null, chi2_null
 
         return constant_weights
     return _redshift_weights
@@ -354,7 +369,7 @@ def _redshift_weights(bands, flux, weight, chi2_null, template_variance, log_pri
         for k in range(n_pad):
             offset[j, k] = log_prior[j, k] + log_norm[k]
             offset_screen[j, k] = offset[j, k] - wff[k]
-    return weight_z, offset, offset_screen, 0.0
+    return weight_z, offset, offset_screen, 0.0, np.float64(_maximum(wff, 0, n_pad))
 
 
 @njit(cache=True, **OPTIONS)
@@ -395,7 +410,7 @@ def fit_objects(
             continue
         row = prior_row[i] if prior_row[i] >= 0 else n_mag - 1
         flux = _as_tuple(bands, 0, all_flux[i])
-        weight, offset, offset_screen, missing_chi2 = _object_terms(
+        weight, offset, offset_screen, missing_chi2, chi2_null = _object_terms(
             bands, all_flux[i], all_weight[i], all_chi2_null[i], template_variance, log_prior[row], scratch
         )
 
@@ -410,7 +425,7 @@ def fit_objects(
         if peak <= IMPOSSIBLE:
             continue
 
-        error = _screen_error(n_band, all_chi2_null[i])
+        error = _screen_error(n_band, chi2_null)
         floor = peak - NEGLIGIBLE - F(2) * error
         for t in range(n_template):
             j = template_type[t]
