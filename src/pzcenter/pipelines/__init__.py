@@ -1,15 +1,23 @@
-"""What composes catalogues, estimators and validation, and the only place that starts jobs."""
+"""What composes catalogues, estimators and validation, and the only place that starts jobs.
+
+Names are imported when they are first asked for: a worker process needs a small part of the room, and must start fast.
+"""
 
 from __future__ import annotations
 
-from pzcenter.pipelines.demo import DemoReport, run_demo
-from pzcenter.pipelines.main_line import MainLineReport, estimate_catalog, prepare_model
-from pzcenter.pipelines.partition import PartitionProduct, estimate_partition
-from pzcenter.pipelines.plan import EstimatePlan, plan_estimate
-from pzcenter.pipelines.run import RunReport, run_estimate
-from pzcenter.pipelines.train import TrainReport, read_training_set, train_model
-from pzcenter.pipelines.truth import KnownRedshifts, read_redshifts
-from pzcenter.pipelines.validate import validate_run
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pzcenter.pipelines.demo import DemoReport, run_demo
+    from pzcenter.pipelines.figures import plot_objects, plot_run
+    from pzcenter.pipelines.main_line import MainLineReport, estimate_catalog, prepare_model
+    from pzcenter.pipelines.partition import PartitionProduct, estimate_partition
+    from pzcenter.pipelines.plan import EstimatePlan, plan_estimate
+    from pzcenter.pipelines.run import RunReport, run_estimate
+    from pzcenter.pipelines.train import TrainReport, read_training_set, train_model
+    from pzcenter.pipelines.truth import KnownRedshifts, read_redshifts
+    from pzcenter.pipelines.validate import validate_run
 
 __all__ = [
     "DemoReport",
@@ -22,6 +30,8 @@ __all__ = [
     "estimate_catalog",
     "estimate_partition",
     "plan_estimate",
+    "plot_objects",
+    "plot_run",
     "prepare_model",
     "read_redshifts",
     "read_training_set",
@@ -30,3 +40,22 @@ __all__ = [
     "train_model",
     "validate_run",
 ]
+
+_MODULES = {
+    "demo": ("DemoReport", "run_demo"),
+    "figures": ("plot_objects", "plot_run"),
+    "main_line": ("MainLineReport", "estimate_catalog", "prepare_model"),
+    "partition": ("PartitionProduct", "estimate_partition"),
+    "plan": ("EstimatePlan", "plan_estimate"),
+    "run": ("RunReport", "run_estimate"),
+    "train": ("TrainReport", "read_training_set", "train_model"),
+    "truth": ("KnownRedshifts", "read_redshifts"),
+    "validate": ("validate_run",),
+}
+_LATE = {name: module for module, names in _MODULES.items() for name in names}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _LATE:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_LATE[name]}"), name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import shutil
 from dataclasses import dataclass, field
@@ -20,9 +21,7 @@ from pzcenter.estimators.protocol import checked_config
 from pzcenter.pipelines.run import RunReport, is_finished, run_estimate
 from pzcenter.pipelines.train import is_skinny
 from pzcenter.pipelines.truth import read_redshifts
-from pzcenter.pipelines.validate import validate_run
 from pzcenter.schema import detect_mapping, load_mapping
-from pzcenter.validation import RunFacts, make_report, save_plots
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -86,6 +85,7 @@ def estimate_catalog(
     ebv_map: Any = None,
     truth: str | os.PathLike[str] | None = None,
     training_ids: NDArray[np.int64] | None = None,
+    mag_max: float = math.inf,
     workers: int | None = None,
     rows_per_partition: int = 150_000,
     overwrite: bool = False,
@@ -123,6 +123,8 @@ def estimate_catalog(
         Table of object ids and known redshifts; by default those in the catalogue itself, if there are any.
     training_ids : ndarray of int64, optional
         Objects that the model was trained on: they are kept out of the validation.
+    mag_max : float
+        Magnitude in the i band, AB, up to which the quality is measured.
     workers : int, optional
         Processes; one per processor by default.
     rows_per_partition : int
@@ -201,10 +203,13 @@ def estimate_catalog(
     )
     metrics = None
     if report and (known is not None or _has_redshifts(skinny)):
+        from pzcenter.pipelines.validate import validate_run
+        from pzcenter.validation import RunFacts, make_report, save_plots
+
         tell("validate", 0.0, "measuring")
         if training_ids is not None:
             known = (known or read_redshifts(skinny)).without(training_ids)
-        sample, metrics = validate_run(destination, skinny, truth=known)
+        sample, metrics = validate_run(destination, skinny, truth=known, mag_max=mag_max)
         tell("validate", 0.5, "drawing")
         folder = destination / REPORT_FOLDER
         facts = RunFacts(
