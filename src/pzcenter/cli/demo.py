@@ -61,7 +61,8 @@ def demo(
     console.print()
     console.print(counts)
     console.print(
-        "The model was calibrated on half of the representative redshifts; the test is on all other galaxies.\n"
+        "The model was calibrated on half of the representative redshifts; the test is on the other\n"
+        "galaxies to the limit of LSST's gold sample.\n"
     )
     print_metrics(made.metrics)
     console.print("\n[bold]Products[/]")

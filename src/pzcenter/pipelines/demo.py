@@ -44,7 +44,10 @@ Z_GRID = (0.0, 6.0, 601)
 """Of the densities: a ten-year sky has galaxies up to the simulation's limit of 6."""
 ROWS_PER_TRACT = 50_000
 ROWS_PER_PARTITION = 20_000
-TITLE = "Photometric redshifts of a simulated sky"
+GOLD_MAG = 25.3
+"""Limit in the i band of the sample that LSST's cosmology is designed on (LSST Science Book, section 3.7.2)."""
+
+TITLE = f"Photometric redshifts of a simulated sky, i < {GOLD_MAG:g}"
 
 RECORD_NAME = "demo.json"
 TRAINING_NAME = "training_redshifts.parquet"
@@ -185,6 +188,7 @@ def run_demo(
         model=model,
         truth=sky / "truth",
         training_ids=training.object_id,
+        mag_max=GOLD_MAG,
         workers=n_worker,
         title=TITLE,
         command=command,
@@ -199,7 +203,7 @@ def run_demo(
         **{f"removed by the cut '{name}'": n for name, n in cut.n_cut.items()},
         "objects with p(z)": made.run.n_obj,
         "redshifts for calibration": 0 if facts is None else facts.n_obj,
-        "galaxies for the test": made.metrics.row("bias", point="z_best").n_obj,
+        f"galaxies for the test, i < {GOLD_MAG:g}": made.metrics.row("bias", point="z_best").n_obj,
     }
     report = DemoReport(
         destination=root,

@@ -26,7 +26,12 @@ POINTS = ("z_best", "z_mode", "z_median", "z_mean")
 
 
 def validate_run(
-    destination: Path, skinny: Path, *, truth: KnownRedshifts | None = None, mag_band: str = "i"
+    destination: Path,
+    skinny: Path,
+    *,
+    truth: KnownRedshifts | None = None,
+    mag_band: str = "i",
+    mag_max: float = np.inf,
 ) -> tuple[ValidationSample, MetricTable]:
     """Hold a finished run against known redshifts.
 
@@ -40,18 +45,26 @@ def validate_run(
         By default the column ``z_spec`` of the skinny table.
     mag_band : str
         Band whose magnitude the results are binned in.
+    mag_max : float
+        Only objects brighter than this in that band, AB; an object without a magnitude counts as faint.
 
     Returns
     -------
     ValidationSample
     MetricTable
     """
-    sample = collect_sample(pdf_chunks(destination, skinny, truth=truth, mag_band=mag_band), mag_band=mag_band)
+    chunks = pdf_chunks(destination, skinny, truth=truth, mag_band=mag_band, mag_max=mag_max)
+    sample = collect_sample(chunks, mag_band=mag_band)
     return sample, evaluate(sample)
 
 
 def pdf_chunks(
-    destination: Path, skinny: Path, *, truth: KnownRedshifts | None = None, mag_band: str = "i"
+    destination: Path,
+    skinny: Path,
+    *,
+    truth: KnownRedshifts | None = None,
+    mag_band: str = "i",
+    mag_max: float = np.inf,
 ) -> Iterator[PdfChunk]:
     """Packed densities and point estimates of the objects with a known redshift, partition by partition."""
     parts = {name: _partitions(destination / name) for name in ("pz", "pz_pdf")}
@@ -61,7 +74,11 @@ def pdf_chunks(
         photometry = partition.read([name for name in ("objectId", *names) if name in _columns(skinny)])
         ids = photometry.column("objectId").to_numpy()
         z = photometry.column("z_spec").to_numpy() if truth is None else truth.of(ids)
-        rows = np.flatnonzero(np.isfinite(z))
+        mag = _magnitude(photometry, mag_band)
+        wanted = np.isfinite(z)
+        if mag is not None and np.isfinite(mag_max):
+            wanted &= mag < mag_max
+        rows = np.flatnonzero(wanted)
         if rows.size == 0:
             continue
         pz = parts["pz"][partition.name].read(["flags", *POINTS, *_positions(destination / "pz")]).take(rows)
@@ -73,7 +90,7 @@ def pdf_chunks(
             z_spec=z[rows],
             points={name: pz.column(name).to_numpy() for name in POINTS},
             object_id=ids[rows],
-            mag=_magnitude(photometry, mag_band, rows),
+            mag=None if mag is None else mag[rows],
             flags=pz.column("flags").to_numpy().astype(np.uint32),
             ra=pz.column("ra").to_numpy() if "ra" in pz.column_names else None,
             dec=pz.column("dec").to_numpy() if "dec" in pz.column_names else None,
@@ -92,8 +109,8 @@ def _positions(path: Path) -> list[str]:
     return [name for name in ("ra", "dec") if name in _columns(path)]
 
 
-def _magnitude(photometry: Any, band: str, rows: NDArray[np.int64]) -> NDArray[np.float64] | None:
+def _magnitude(photometry: Any, band: str) -> NDArray[np.float64] | None:
     if f"flux_{band}" not in photometry.column_names:
         return None
-    flux = photometry.column(f"flux_{band}").to_numpy(zero_copy_only=False)[rows].astype(np.float64)
+    flux = photometry.column(f"flux_{band}").to_numpy().astype(np.float64)
     return np.asarray(flux_to_mag(flux))
