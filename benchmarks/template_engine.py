@@ -46,7 +46,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--quick", action="store_true", help="2,000 galaxies for BPZ, 3 repeats: under a minute")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--peer-python", default=sys.executable, help="interpreter that has pz-rail-bpz")
+    parser.add_argument(
+        "--peer-python",
+        default=os.environ.get("PZCENTER_REFERENCE_PYTHON", sys.executable),
+        help="interpreter that has pz-rail-bpz",
+    )
     parser.add_argument("--peer", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     use_one_core()
