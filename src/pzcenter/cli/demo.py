@@ -34,7 +34,7 @@ def demo(
 
     A sky of 100,000 objects is simulated, with its truth and a sample of spectroscopic redshifts. The template fit is
     calibrated on half of the representative redshifts, gives p(z) of all objects, and is held against the true
-    redshifts of all other galaxies. When it is interrupted, the same command continues.
+    redshifts of the other galaxies of the gold sample (i < 25.3). When it is interrupted, the same command continues.
     """
     from pzcenter.cli.progress import StepProgress
     from pzcenter.cli.quality import metrics_json, print_metrics
