@@ -85,6 +85,7 @@ in `provenance.json`.
 | variable | what |
 |---|---|
 | `PZ_DEBUG` | set to 1: as `--debug`, log and tracebacks on stderr |
+| `NO_COLOR` | set to anything: no colours |
 | `MPLBACKEND` | of matplotlib; `Agg` unless set, because figures go to files |
 | `NUMBA_CACHE_DIR` | of numba: where compiled kernels are kept, if not beside the package |
 | `PZCENTER_REFERENCE_PYTHON` | interpreter that has BPZ and RAIL, for tests and benchmarks |

