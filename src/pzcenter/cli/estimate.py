@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -63,6 +64,10 @@ def estimate(
             help="Redshift table of the training: its objects are kept out of the test.",
         ),
     ] = None,
+    mag_max: Annotated[
+        float | None,
+        typer.Option("--mag-max", metavar="MAG", help="Measure the quality on objects brighter than this in i, AB."),
+    ] = None,
     cut: Annotated[
         list[str] | None,
         typer.Option(
@@ -119,6 +124,7 @@ def estimate(
             directory,
             row_numbers=row_numbers,
             ebv_map=dust_map(ebv_map),
+            mag_max=math.inf if mag_max is None else mag_max,
             training_ids=None if trained_on is None else read_redshifts(trained_on).object_id,
             progress=progress,
             **arguments,

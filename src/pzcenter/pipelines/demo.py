@@ -192,7 +192,7 @@ def run_demo(
         workers=n_worker,
         title=TITLE,
         command=command,
-        progress=progress,
+        progress=lambda step, done, text: None if step == "skinny" else tell(step, done, text),
     )
     assert made.metrics is not None
     record = yaml.safe_load((sky / "simulation.yaml").read_text(encoding="utf-8"))
