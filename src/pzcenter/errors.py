@@ -175,12 +175,13 @@ def error_classes() -> dict[str, type[PZCenterError]]:
     Returns
     -------
     dict of str to type
-        One entry per class of this module.
+        One entry per class that has a code of its own.
     """
     found: dict[str, type[PZCenterError]] = {}
     queue: list[type[PZCenterError]] = [PZCenterError]
     while queue:
         cls = queue.pop()
-        found[cls.code] = cls
+        if "code" in vars(cls):
+            found[cls.code] = cls
         queue.extend(cls.__subclasses__())
     return dict(sorted(found.items()))

@@ -213,8 +213,9 @@ def _print_report(made: MainLineReport, *, as_json: bool) -> None:
     console.print("[bold]Products[/]")
     print_paths(made.paths)
     resumed = f", {made.run.n_resumed} of them from an earlier session" if made.run.n_resumed else ""
+    partitions = "1 partition" if made.run.n_partition == 1 else f"{made.run.n_partition} partitions"
     console.print(
-        f"\n{made.run.n_partition} partitions{resumed}, {seconds_text(made.run.cpu_s)} of processor time "
+        f"\n{partitions}{resumed}, {seconds_text(made.run.cpu_s)} of processor time "
         f"({made.run.n_obj / max(made.run.cpu_s, 1e-9):,.0f} objects per second), "
         f"at most {bytes_text(made.run.peak_bytes)} of memory per process."
     )

@@ -40,8 +40,8 @@ def train(
 ) -> None:
     """Train or calibrate a method on objects of known redshift, and save the model.
 
-    For the template fit this is a calibration of zero points, templates and prior, for which some hundred redshifts do;
-    they should be representative of the objects to be estimated.
+    For the template fit this is a calibration of templates, their error and the prior, for which some hundred
+    redshifts do; they should be representative of the objects to be estimated.
     """
     from pzcenter.cli.progress import StepProgress
     from pzcenter.cli.screen import print_json, seconds_text, stdout

@@ -10,6 +10,7 @@ from pzcenter.estimators.registry import (
     load_model,
     registered_estimators,
 )
+from pzcenter.estimators.shipped_calibration import calibration_names
 from pzcenter.estimators.storage import model_digest
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "EstimatorConfig",
     "RegisteredEstimator",
     "TrainingFacts",
+    "calibration_names",
     "default_z_grid",
     "estimator_names",
     "get_estimator",

@@ -181,7 +181,7 @@ def check_training(
         outside = int(np.count_nonzero((z < grid[0]) | (z > grid[-1])))
         raise GridError(
             f"the redshift grid covers {grid[0]:g} to {grid[-1]:g}, and the training redshifts run from {z.min():g} "
-            f"to {z.max():g}: {outside} of {z.size} objects are outside. Widen the grid or cut the training set"
+            f"to {z.max():g}: {outside} of {z.size} objects are outside. Widen the grid (--z-max), or cut the set"
         )
     flux, flux_err, usable, _ = _usable_cells(photometry.flux, photometry.flux_err)
     keep = usable.any(axis=1)

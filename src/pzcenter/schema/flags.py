@@ -36,10 +36,16 @@ class PZFlag(IntFlag):
     outside_domain = _bit(
         4, "outside_domain", "Outside the range of the data that the model was trained or calibrated on."
     )
-    multi_modal = _bit(5, "multi_modal", "p(z) has a second peak higher than 30 % of the first.")
+    multi_modal = _bit(
+        5,
+        "multi_modal",
+        "p(z) has a second peak of at least 30 % of the first, and falls to 70 % of the lower one between them.",
+    )
     broad_0p4 = _bit(6, "broad_0p4", "The standard deviation of p(z) is above 0.4.")
     broad_0p2 = _bit(7, "broad_0p2", "The standard deviation of p(z) is above 0.2.")
-    grid_edge = _bit(8, "grid_edge", "p(z) has its maximum at an end of the redshift grid.")
+    grid_edge = _bit(
+        8, "grid_edge", "p(z) is cut by the redshift grid: its density at an end is at least 10 % of its maximum."
+    )
     star_like = _bit(
         9, "star_like", "The object looks like a point source: the redshift means nothing if it is a star."
     )
