@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from pzcenter.pipelines.demo import DemoReport, run_demo
     from pzcenter.pipelines.figures import plot_objects, plot_run
-    from pzcenter.pipelines.main_line import MainLineReport, estimate_catalog, prepare_model
+    from pzcenter.pipelines.main_line import MainLineReport, estimate_catalog
     from pzcenter.pipelines.partition import PartitionProduct, estimate_partition
     from pzcenter.pipelines.plan import EstimatePlan, plan_estimate
+    from pzcenter.pipelines.prepare import prepare_model
     from pzcenter.pipelines.run import RunReport, run_estimate
     from pzcenter.pipelines.train import TrainReport, read_training_set, train_model
     from pzcenter.pipelines.truth import KnownRedshifts, read_redshifts
@@ -44,9 +45,10 @@ __all__ = [
 _MODULES = {
     "demo": ("DemoReport", "run_demo"),
     "figures": ("plot_objects", "plot_run"),
-    "main_line": ("MainLineReport", "estimate_catalog", "prepare_model"),
+    "main_line": ("MainLineReport", "estimate_catalog"),
     "partition": ("PartitionProduct", "estimate_partition"),
     "plan": ("EstimatePlan", "plan_estimate"),
+    "prepare": ("prepare_model",),
     "run": ("RunReport", "run_estimate"),
     "train": ("TrainReport", "read_training_set", "train_model"),
     "truth": ("KnownRedshifts", "read_redshifts"),

@@ -14,7 +14,7 @@ from pzcenter.catalogs import open_catalog, read_provenance
 from pzcenter.catalogs.densities import ENCODING, codes_of, grid_of
 from pzcenter.catalogs.storage import atomic_path
 from pzcenter.errors import NotFoundError
-from pzcenter.pipelines.main_line import REPORT_FOLDER
+from pzcenter.pipelines.prepare import REPORT_FOLDER
 from pzcenter.pipelines.run import is_finished
 from pzcenter.pipelines.truth import read_redshifts
 from pzcenter.pipelines.validate import validate_run

@@ -12,16 +12,20 @@ from typing import TYPE_CHECKING, Any
 
 import pzcenter
 from pzcenter.catalogs import make_skinny, open_catalog
-from pzcenter.catalogs.photometry import bands_of
-from pzcenter.catalogs.provenance import PROVENANCE_NAME, provenance_record, write_provenance
+from pzcenter.catalogs.provenance import provenance_record, write_provenance
 from pzcenter.catalogs.storage import write_text_atomically
-from pzcenter.errors import BandError, ConfigError, NotFoundError, OutputExistsError
-from pzcenter.estimators import estimator_names, get_estimator, load_model, model_digest
-from pzcenter.estimators.protocol import checked_config
-from pzcenter.pipelines.run import RunReport, is_finished, run_estimate
+from pzcenter.estimators import load_model, model_digest
+from pzcenter.pipelines.prepare import (
+    REPORT_FOLDER,
+    check_bands,
+    check_model,
+    prepare_model,
+    refuse_unusable,
+    remove_outputs,
+)
+from pzcenter.pipelines.run import RunReport, run_estimate
 from pzcenter.pipelines.train import is_skinny
 from pzcenter.pipelines.truth import read_redshifts
-from pzcenter.schema import detect_mapping, load_mapping
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -30,23 +34,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pzcenter.catalogs.skinny import SkinnyReport
-    from pzcenter.estimators import Estimator
     from pzcenter.validation import MetricTable
 
-__all__ = [
-    "MainLineReport",
-    "Progress",
-    "check_bands",
-    "check_model",
-    "estimate_catalog",
-    "prepare_model",
-    "refuse_unusable",
-]
+__all__ = ["MainLineReport", "Progress", "estimate_catalog"]
 
 Progress = "Callable[[str, float, str], None]"
 """Called with the step (``skinny``, ``estimate``, ``validate``), the fraction of it that is done, and words."""
-
-REPORT_FOLDER = "report"
 
 
 @dataclass(frozen=True)
@@ -159,7 +152,7 @@ def estimate_catalog(
     trained = check_model(model, config=config, z_grid=z_grid)
     check_bands(source, None if trained is None else trained.bands, mapping=mapping)
     if overwrite:
-        _remove_outputs(destination)
+        remove_outputs(destination)
     try:
         model_path = prepare_model(model, destination, config=config, z_grid=z_grid)
         check_bands(source, load_model(model_path).bands, mapping=mapping)
@@ -230,175 +223,6 @@ def estimate_catalog(
     # Last, so that a main line with a provenance record is complete.
     paths["provenance"] = write_provenance(destination, record)
     return MainLineReport(destination, run, cut, metrics, paths)
-
-
-def prepare_model(
-    model: str | os.PathLike[str],
-    destination: Path,
-    *,
-    config: Mapping[str, Any] | None = None,
-    z_grid: NDArray[np.float64] | None = None,
-) -> Path:
-    """Put the model of a run where its results will be.
-
-    Parameters
-    ----------
-    model : path or str
-        Directory of a trained model, or the name of a method.
-    destination : Path
-        Of the run.
-    config : mapping, optional
-    z_grid : ndarray, optional
-
-    Returns
-    -------
-    Path
-        ``destination/model``.
-
-    Raises
-    ------
-    NotFoundError
-        Neither a directory nor a method.
-    ConfigError
-        A setting is not accepted, or a trained model is given settings or a grid.
-    ModelError
-        The method needs training.
-    OutputExistsError
-        Another model is there already.
-    """
-    target = destination / "model"
-    trained = check_model(model, config=config, z_grid=z_grid)
-    if trained is not None:
-        if target.exists():
-            if model_digest(target) != model_digest(Path(model)):
-                raise OutputExistsError(
-                    f"{destination} was begun with another model; name another place or overwrite it"
-                )
-            return target
-        trained.save(target)
-        return target
-    estimator = get_estimator(str(model))
-    made = estimator.default(config=checked_config(estimator.Config, config), z_grid=z_grid)
-    if target.exists():
-        fresh = destination / ".tmp-model"
-        shutil.rmtree(fresh, ignore_errors=True)
-        made.save(fresh)
-        same = model_digest(fresh) == model_digest(target)
-        shutil.rmtree(fresh)
-        if not same:
-            raise OutputExistsError(f"{destination} was begun with another model; name another place or overwrite it")
-        return target
-    made.save(target)
-    return target
-
-
-def check_model(
-    model: str | os.PathLike[str], *, config: Mapping[str, Any] | None = None, z_grid: NDArray[np.float64] | None = None
-) -> Estimator | None:
-    """Load a trained model; None for the name of a method.
-
-    Parameters
-    ----------
-    model, config, z_grid
-        As in :func:`prepare_model`.
-
-    Returns
-    -------
-    Estimator or None
-
-    Raises
-    ------
-    NotFoundError, ConfigError, ModelError, ChecksumError
-        As in :func:`prepare_model`.
-    """
-    if Path(model).is_dir():
-        if config or z_grid is not None:
-            raise ConfigError(f"{model} is a trained model: its settings and its redshift grid cannot be changed")
-        return load_model(Path(model))
-    names = estimator_names()
-    if str(model) not in names:
-        raise NotFoundError(
-            f"no model directory {str(model)!r}, and no method of this name: there are {', '.join(names)}"
-        )
-    return None
-
-
-def refuse_unusable(destination: Path, *, overwrite: bool) -> None:
-    """Check that a run can be begun or continued here.
-
-    Raises
-    ------
-    OutputExistsError
-        There is a finished main line that must not be overwritten, or something else.
-    """
-    _refuse_foreign(destination)
-    if not overwrite and is_finished(destination) and (destination / PROVENANCE_NAME).is_file():
-        raise OutputExistsError(f"{destination} holds a finished PZ table; name another place, or overwrite it")
-
-
-_OUTPUTS = (
-    "skinny", "pz", "pz_pdf", "model", REPORT_FOLDER, ".tmp", ".tmp-model",
-    "journal.jsonl", PROVENANCE_NAME, "pz_model.parquet", "pz_flag.parquet", "pz_quality.parquet",
-)  # fmt: skip
-
-
-def _refuse_foreign(destination: Path) -> None:
-    """A directory with anything in it that no run of ours makes is left alone."""
-    if destination.is_file():
-        raise OutputExistsError(f"{destination} is a file; a directory is needed")
-    if destination.is_dir():
-        # A model that was being saved when the process was killed.
-        for unfinished in destination.glob(".*model.*.part"):
-            shutil.rmtree(unfinished, ignore_errors=True)
-        foreign = sorted(path.name for path in destination.iterdir() if path.name not in _OUTPUTS)
-        if foreign:
-            raise OutputExistsError(f"{destination} holds other things, such as {foreign[0]!r}; name another place")
-
-
-def _remove_outputs(destination: Path) -> None:
-    for name in _OUTPUTS:
-        path = destination / name
-        if path.is_dir():
-            shutil.rmtree(path)
-        else:
-            path.unlink(missing_ok=True)
-
-
-def check_bands(
-    source: str | os.PathLike[str], bands: Sequence[str] | None, *, mapping: str | None = None
-) -> tuple[str, ...]:
-    """Refuse a source that cannot be read or lacks bands of the model, before anything is made of it.
-
-    Parameters
-    ----------
-    source : path
-    bands : sequence of str, optional
-        Of the model; none are asked for by default.
-    mapping : str, optional
-        Of a catalogue; detected by default.
-
-    Returns
-    -------
-    tuple of str
-        Bands of the source.
-
-    Raises
-    ------
-    BandError
-        There are not all bands.
-    """
-    catalog = open_catalog(source)
-    if is_skinny(source):
-        there = bands_of(catalog.schema)
-    else:
-        chosen = detect_mapping(catalog.column_names) if mapping is None else load_mapping(mapping)
-        there = chosen.present_in([*catalog.column_names, chosen.object_id]).bands
-    missing = [band for band in bands or () if band not in there]
-    if missing:
-        raise BandError(
-            f"the model needs the bands {list(bands or ())}; {source} lacks {missing}, it has {list(there)}"
-        )
-    return there
 
 
 def _has_redshifts(skinny: Path) -> bool:

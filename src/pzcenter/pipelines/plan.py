@@ -14,8 +14,8 @@ import numpy as np
 from pzcenter.catalogs import open_catalog
 from pzcenter.estimators import get_estimator
 from pzcenter.estimators.protocol import checked_config
-from pzcenter.pipelines.main_line import check_bands, check_model, refuse_unusable
 from pzcenter.pipelines.partition import BLOCK
+from pzcenter.pipelines.prepare import check_bands, check_model, refuse_unusable
 from pzcenter.pipelines.train import is_skinny
 from pzcenter.schema import Photometry, detect_mapping, load_mapping
 

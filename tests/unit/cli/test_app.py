@@ -179,3 +179,11 @@ def test_page_of_commands_has_every_command_and_option():
                 assert param.opts[0] in page
     assert "[bold]" not in page
     assert "Default: `1`" in page
+
+
+def test_help_is_fast():
+    """Less than half a second of processor time, in the best of three: neighbours may be noisy."""
+    code = "import sys, time; from pzcenter.cli import main; sys.stdout = sys.stderr\n"
+    code += "try: main(['--help'])\nexcept SystemExit: sys.__stdout__.write(str(time.process_time()))"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True) for _ in range(3)]
+    assert min(float(run.stdout) for run in runs) < 0.5
