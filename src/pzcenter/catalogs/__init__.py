@@ -7,7 +7,7 @@ from pzcenter.catalogs.manifest import FileRecord, Journal, Manifest, verify_man
 from pzcenter.catalogs.photometry import photometry_of
 from pzcenter.catalogs.provenance import provenance_record, read_provenance, write_provenance
 from pzcenter.catalogs.readers import Catalog, Partition, format_names, open_catalog, reader_for, register_reader
-from pzcenter.catalogs.skinny import SkinnyReport, make_skinny
+from pzcenter.catalogs.skinny import SkinnyReport, is_skinny, make_skinny
 from pzcenter.catalogs.writers import finish_dataset, merge_to_parquet, write_partition
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "data_path",
     "finish_dataset",
     "format_names",
+    "is_skinny",
     "make_skinny",
     "merge_to_parquet",
     "open_catalog",

@@ -308,8 +308,8 @@ class Converter:
     @staticmethod
     def _mark_missing(flux: NDArray[np.float64], flux_err: NDArray[np.float64], flags: NDArray[np.uint32]) -> None:
         """Set bands without a usable error to missing, and flag them and the non-detections, in place."""
-        there = np.isfinite(flux)
-        usable = there & np.isfinite(flux_err) & (flux_err > 0)
+        there = ~np.isnan(flux)
+        usable = np.isfinite(flux) & np.isfinite(flux_err) & (flux_err > 0)
         flags[(there & ~usable).any(axis=1)] |= np.uint32(PZFlag.bad_error)
         flags[(usable & (flux <= 0)).any(axis=1)] |= np.uint32(PZFlag.non_detection)
         flux[~usable] = np.nan

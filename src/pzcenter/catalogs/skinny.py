@@ -27,7 +27,7 @@ import pzcenter
 from pzcenter.catalogs.columns import require_columns
 from pzcenter.catalogs.conversion import NO_TRACT, Converter, parse_cut
 from pzcenter.catalogs.hats_layout import data_path
-from pzcenter.catalogs.manifest import MANIFEST_NAME, FileRecord, Journal
+from pzcenter.catalogs.manifest import MANIFEST_NAME, FileRecord, Journal, Manifest
 from pzcenter.catalogs.photometry import DEREDDENED_KEY
 from pzcenter.catalogs.provenance import provenance_record, write_provenance
 from pzcenter.catalogs.readers import BATCH_SIZE, Catalog, open_catalog
@@ -36,7 +36,7 @@ from pzcenter.catalogs.storage import write_text_atomically
 from pzcenter.catalogs.tiling import SkyCounts, choose_pixels
 from pzcenter.catalogs.unique_ids import require_unique_ids
 from pzcenter.catalogs.writers import finish_dataset, write_partition
-from pzcenter.errors import EmptyTableError, InternalError, OutputExistsError
+from pzcenter.errors import EmptyTableError, FileFormatError, InternalError, OutputExistsError
 from pzcenter.schema import PZFlag, arrow_schema, check_table, detect_mapping, load_mapping
 from pzcenter.schema.mapping import Cut, Mapping
 from pzcenter.science.sky import pixel_range_29
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["REPORT_NAME", "SkinnyReport", "make_skinny"]
+__all__ = ["REPORT_NAME", "SkinnyReport", "is_skinny", "make_skinny"]
 
 log = logging.getLogger(__name__)
 
@@ -238,6 +238,16 @@ def make_skinny(
     shutil.rmtree(plan.root / WORK_DIRECTORY, ignore_errors=True)
     tell(1.0, f"{report.n_out} rows in {report.n_partitions} partitions")
     return report
+
+
+def is_skinny(path: str | os.PathLike[str]) -> bool:
+    """Whether this is a finished skinny table."""
+    if not (Path(path) / MANIFEST_NAME).is_file():
+        return False
+    try:
+        return Manifest.read(Path(path)).table == "skinny"
+    except FileFormatError:
+        return False
 
 
 def _converter(

@@ -102,7 +102,7 @@ def check_photometry(photometry: Photometry, bands: tuple[str, ...], declaration
     -------
     CheckedPhotometry
         With ``no_estimate``, ``few_bands``, ``bad_error`` and ``not_dereddened`` set where they hold. A cell whose
-        error is NaN, infinite, zero or negative under a finite flux is ``bad_error``, and treated as missing.
+        flux is infinite, or whose error is NaN, infinite, zero or negative, is ``bad_error``, and treated as missing.
 
     Raises
     ------
@@ -116,13 +116,13 @@ def check_photometry(photometry: Photometry, bands: tuple[str, ...], declaration
             f"{missing} missing. A band that was not observed can be given as a column of NaN"
         )
     ordered = photometry.with_bands(bands)
-    flux, flux_err, usable, finite_flux = _usable_cells(ordered.flux, ordered.flux_err)
+    flux, flux_err, usable, measured = _usable_cells(ordered.flux, ordered.flux_err)
     n_used = usable.sum(axis=1).astype(np.uint8)
     assert photometry.flags is not None
     flags = photometry.flags.astype(np.uint32, copy=True)
     _set(flags, n_used == 0, PZFlag.no_estimate)
     _set(flags, n_used < FEW_BANDS, PZFlag.few_bands)
-    _set(flags, (finite_flux & ~usable).any(axis=1), PZFlag.bad_error)
+    _set(flags, (measured & ~usable).any(axis=1), PZFlag.bad_error)
     if declaration.needs_dereddened and not photometry.dereddened:
         flags |= np.uint32(PZFlag.not_dereddened)
     return CheckedPhotometry(flux=flux, flux_err=flux_err, flags=flags, n_used=n_used)
@@ -236,15 +236,15 @@ def check_z_grid(z_grid: NDArray[Any]) -> NDArray[np.float64]:
 def _usable_cells(
     flux: NDArray[Any], flux_err: NDArray[Any]
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Copy with NaN wherever a band is not usable; also the masks of usable cells and of finite fluxes."""
+    """Copy with NaN wherever a band is not usable; also the masks of usable cells and of those with any flux."""
     with np.errstate(over="ignore", under="ignore", invalid="ignore"):
         f = np.array(flux, dtype=np.float32, order="C")
         e = np.array(flux_err, dtype=np.float32, order="C")
-        finite_flux = np.isfinite(f)
-        usable = finite_flux & np.isfinite(e) & (e > 0)
+        measured = ~np.isnan(f)
+        usable = np.isfinite(f) & np.isfinite(e) & (e > 0)
     f[~usable] = np.nan
     e[~usable] = np.nan
-    return f, e, usable, finite_flux
+    return f, e, usable, measured
 
 
 def _set(flags: NDArray[np.uint32], where: Any, bit: PZFlag) -> None:

@@ -31,7 +31,7 @@ do not work: `pzcenter.estimators.registered_estimators()`.
 | object | what happens |
 |---|---|
 | a band without a flux | is not used |
-| a flux whose error is not positive and finite | is not used, and `bad_error` |
+| a flux that is infinite, or whose error is not positive and finite | is not used, and `bad_error` |
 | fewer than four usable bands | a density, and `few_bands` |
 | no usable band | a row of NaN, and `no_estimate` |
 | a negative flux | is data |

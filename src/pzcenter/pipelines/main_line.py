@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pzcenter
-from pzcenter.catalogs import make_skinny, open_catalog
+from pzcenter.catalogs import is_skinny, make_skinny, open_catalog
 from pzcenter.catalogs.provenance import provenance_record, write_provenance
 from pzcenter.catalogs.storage import write_text_atomically
 from pzcenter.estimators import load_model, model_digest
@@ -22,9 +22,9 @@ from pzcenter.pipelines.prepare import (
     prepare_model,
     refuse_unusable,
     remove_outputs,
+    survey_settings,
 )
 from pzcenter.pipelines.run import RunReport, run_estimate
-from pzcenter.pipelines.train import is_skinny
 from pzcenter.pipelines.truth import read_redshifts
 
 if TYPE_CHECKING:
@@ -151,6 +151,8 @@ def estimate_catalog(
     known = None if truth is None else read_redshifts(truth)
     trained = check_model(model, config=config, z_grid=z_grid)
     check_bands(source, None if trained is None else trained.bands, mapping=mapping)
+    if trained is None:
+        config = survey_settings(source, str(model), config, mapping=mapping)
     if overwrite:
         remove_outputs(destination)
     try:

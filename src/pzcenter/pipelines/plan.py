@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pzcenter.catalogs import open_catalog
+from pzcenter.catalogs import is_skinny, open_catalog
 from pzcenter.estimators import get_estimator
 from pzcenter.estimators.protocol import checked_config
 from pzcenter.pipelines.partition import BLOCK
-from pzcenter.pipelines.prepare import check_bands, check_model, refuse_unusable
-from pzcenter.pipelines.train import is_skinny
+from pzcenter.pipelines.prepare import check_bands, check_model, refuse_unusable, survey_settings
 from pzcenter.schema import Photometry, detect_mapping, load_mapping
 
 if TYPE_CHECKING:
@@ -120,6 +119,7 @@ def plan_estimate(
     chosen = check_model(model, config=config, z_grid=z_grid)
     if chosen is None:
         estimator = get_estimator(str(model))
+        config = survey_settings(source, str(model), config, mapping=mapping)
         chosen = estimator.default(config=checked_config(estimator.Config, config), z_grid=z_grid)
     check_bands(source, chosen.bands, mapping=mapping)
     n_rows = catalog.n_rows

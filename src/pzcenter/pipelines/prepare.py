@@ -6,15 +6,14 @@ import shutil
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pzcenter.catalogs import open_catalog
+from pzcenter.catalogs import is_skinny, open_catalog
 from pzcenter.catalogs.photometry import bands_of
 from pzcenter.catalogs.provenance import PROVENANCE_NAME
 from pzcenter.errors import BandError, ConfigError, NotFoundError, OutputExistsError
 from pzcenter.estimators import estimator_names, get_estimator, load_model, model_digest
 from pzcenter.estimators.protocol import checked_config
 from pzcenter.pipelines.run import is_finished
-from pzcenter.pipelines.train import is_skinny
-from pzcenter.schema import detect_mapping, load_mapping
+from pzcenter.schema import detect_mapping, load_mapping, mapping_names
 
 if TYPE_CHECKING:
     import os
@@ -25,7 +24,15 @@ if TYPE_CHECKING:
 
     from pzcenter.estimators import Estimator
 
-__all__ = ["REPORT_FOLDER", "check_bands", "check_model", "prepare_model", "refuse_unusable", "remove_outputs"]
+__all__ = [
+    "REPORT_FOLDER",
+    "check_bands",
+    "check_model",
+    "prepare_model",
+    "refuse_unusable",
+    "remove_outputs",
+    "survey_settings",
+]
 
 REPORT_FOLDER = "report"
 
@@ -119,6 +126,45 @@ def check_model(
             f"no model directory {str(model)!r}, and no method of this name: there are {', '.join(names)}"
         )
     return None
+
+
+def survey_settings(
+    source: str | os.PathLike[str],
+    method: str,
+    config: Mapping[str, Any] | None,
+    *,
+    mapping: str | None = None,
+) -> Mapping[str, Any] | None:
+    """Settings of a method with the filters of the survey, unless they name filters themselves.
+
+    Parameters
+    ----------
+    source : path
+        Catalogue, or a skinny table, which remembers the mapping it was made with.
+    method : str
+    config : mapping, optional
+    mapping : str, optional
+        Of a catalogue; detected by default.
+
+    Returns
+    -------
+    mapping or None
+        ``config`` itself where the method needs no filters, or the mapping does not say which they are.
+    """
+    if "filters" not in get_estimator(method).Config.model_fields or (config and "filters" in config):
+        return config
+    catalog = open_catalog(source)
+    if is_skinny(source):
+        name = (catalog.schema.metadata or {}).get(b"pz.mapping", b"skinny").decode()
+        chosen = load_mapping(name if name in mapping_names() else "skinny")
+        bands = bands_of(catalog.schema)
+    else:
+        chosen = detect_mapping(catalog.column_names) if mapping is None else load_mapping(mapping)
+        bands = chosen.present_in([*catalog.column_names, chosen.object_id]).bands
+    known = chosen.filter_of_band
+    if known is None:
+        return config
+    return {**(config or {}), "filters": {band: known[band] for band in bands if band in known}}
 
 
 def refuse_unusable(destination: Path, *, overwrite: bool) -> None:

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pyarrow as pa
 
-from pzcenter.catalogs import make_skinny, open_catalog, photometry_of
-from pzcenter.catalogs.manifest import MANIFEST_NAME, Manifest
+from pzcenter.catalogs import is_skinny, make_skinny, open_catalog, photometry_of
 from pzcenter.catalogs.photometry import bands_of
-from pzcenter.errors import EmptyTableError, NotFoundError
+from pzcenter.errors import EmptyTableError
 from pzcenter.estimators import get_estimator
 from pzcenter.estimators.protocol import checked_config
+from pzcenter.pipelines.prepare import survey_settings
 from pzcenter.pipelines.truth import read_redshifts
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pzcenter.estimators import Estimator
     from pzcenter.schema import Photometry
 
-__all__ = ["TrainReport", "is_skinny", "read_training_set", "train_model"]
+__all__ = ["TrainReport", "read_training_set", "train_model"]
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,7 @@ def train_model(
     begin = datetime.now(UTC)
     tell = progress or (lambda _fraction, _text: None)
     estimator = get_estimator(method)
+    config = survey_settings(source, method, config, mapping=mapping)
     with tempfile.TemporaryDirectory(prefix="pz-train-", dir=work) as folder:
         skinny = Path(source)
         if not is_skinny(skinny):
@@ -120,16 +121,6 @@ def train_model(
     model.save(Path(destination))
     assert photometry.object_id is not None
     return TrainReport(Path(destination), model, photometry.object_id, (datetime.now(UTC) - begin).total_seconds())
-
-
-def is_skinny(path: str | os.PathLike[str]) -> bool:
-    """Whether this is a finished skinny table."""
-    if not (Path(path) / MANIFEST_NAME).is_file():
-        return False
-    try:
-        return Manifest.read(Path(path)).table == "skinny"
-    except NotFoundError:
-        return False
 
 
 def read_training_set(

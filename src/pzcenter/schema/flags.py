@@ -31,7 +31,9 @@ class PZFlag(IntFlag):
         2, "non_detection", "At least one used band is a non-detection: an upper limit or a negative flux."
     )
     bad_error = _bit(
-        3, "bad_error", "At least one band was dropped: its flux error is missing, zero, negative or infinite."
+        3,
+        "bad_error",
+        "At least one band was dropped: its flux is infinite, or its error missing, zero, negative or infinite.",
     )
     outside_domain = _bit(
         4, "outside_domain", "Outside the range of the data that the model was trained or calibrated on."

@@ -250,6 +250,11 @@ class Mapping(_Frozen):
     ra: Name | None = Field(None, title="Column of the ICRS right ascension, deg")
     dec: Name | None = Field(None, title="Column of the ICRS declination, deg")
     tract: Name | None = Field(None, title="Column of the tract")
+    filters: dict[str, Name] | Name | None = Field(
+        None,
+        title="Filters of the bands, for methods that need them",
+        description="A name or file for each band, or a survey whose filters come with the package, such as lsst.",
+    )
     photometry: PhotometryColumns = Field(title="Photometry")
     ebv: EbvColumn | None = Field(None, title="E(B-V)")
     extinction: Extinction | None = Field(None, title="Extinction coefficients", description="None: no dereddening.")
@@ -266,6 +271,7 @@ class Mapping(_Frozen):
             raise ValueError("give both ra and dec, or neither")
         per_band = {
             "photometry.softening": self.photometry.softening,
+            "filters": self.filters if isinstance(self.filters, dict) else None,
             "extinction.coefficients": self.extinction.coefficients if self.extinction else None,
             "photometry.nondetection.limit_mag": (
                 self.photometry.nondetection.limit_mag if self.photometry.nondetection else None
@@ -282,6 +288,15 @@ class Mapping(_Frozen):
         if per_band_cuts:
             raise ValueError(f"cuts {per_band_cuts} hold {{band}}, which is for flags only")
         return self
+
+    @property
+    def filter_of_band(self) -> dict[str, str] | None:
+        """Filter of each band, None where the mapping does not say."""
+        if self.filters is None:
+            return None
+        if isinstance(self.filters, str):
+            return {band: f"{self.filters}_{band}" for band in self.bands}
+        return {band: self.filters[band] for band in self.bands}
 
     def value_column(self, band: str) -> str:
         """Column of the flux or magnitude in one band."""

@@ -254,6 +254,15 @@ class EstimatorSuite:
         assert np.all(flagged[::2])
         assert not np.any(flagged[1::2])
 
+    def test_infinite_fluxes_are_missing_bands(self, model: Estimator, sky: SyntheticSky) -> None:
+        """An infinite flux is not used, and that is flagged."""
+        flux = sky.photometry.flux.copy()
+        flux[::2, 0] = np.inf
+        pz = model.estimate(replace(sky.photometry, flux=flux))
+        wanted = model.estimate(_without(sky.photometry, np.arange(0, self.n_test, 2), [0]))
+        np.testing.assert_array_equal(pz.pdf, wanted.pdf)
+        np.testing.assert_array_equal((pz.flags & np.uint32(PZFlag.bad_error)) != 0, np.arange(self.n_test) % 2 == 0)
+
     def test_negative_fluxes_are_data(self, model: Estimator, sky: SyntheticSky) -> None:
         """A noisy flux below zero is measured, not missing."""
         flux = sky.photometry.flux.copy()
