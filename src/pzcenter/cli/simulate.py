@@ -38,21 +38,19 @@ def simulate(
     object/ is what an estimator may see, truth/ what it should find; specz.parquet holds redshifts as real surveys
     would select them, specz_representative.parquet those of a random choice of galaxies.
     """
-    import os
-
     from pzcenter.cli.progress import StepProgress
     from pzcenter.cli.screen import plain_table, print_json, print_paths, stdout
     from pzcenter.cli.settings import method_settings, simulation_config
-    from pzcenter.simulation import simulate as make_sky
+    from pzcenter.pipelines import simulate_sky
 
     with StepProgress() as progress:
-        made = make_sky(
+        made = simulate_sky(
             directory,
             n_obj=n_obj,
             seed=seed,
             years=years,
             config=simulation_config(method_settings(config, settings)),
-            n_worker=workers or os.cpu_count() or 1,
+            workers=workers,
             overwrite=overwrite,
             progress=progress.for_step("simulate"),
         )

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pzcenter.pipelines.plan import EstimatePlan, plan_estimate
     from pzcenter.pipelines.prepare import prepare_model
     from pzcenter.pipelines.run import RunReport, run_estimate
+    from pzcenter.pipelines.sky import simulate_sky
     from pzcenter.pipelines.train import TrainReport, read_training_set, train_model
     from pzcenter.pipelines.truth import KnownRedshifts, read_redshifts
     from pzcenter.pipelines.validate import validate_run
@@ -38,6 +39,7 @@ __all__ = [
     "read_training_set",
     "run_demo",
     "run_estimate",
+    "simulate_sky",
     "train_model",
     "validate_run",
 ]
@@ -50,6 +52,7 @@ _MODULES = {
     "plan": ("EstimatePlan", "plan_estimate"),
     "prepare": ("prepare_model",),
     "run": ("RunReport", "run_estimate"),
+    "sky": ("simulate_sky",),
     "train": ("TrainReport", "read_training_set", "train_model"),
     "truth": ("KnownRedshifts", "read_redshifts"),
     "validate": ("validate_run",),

@@ -24,9 +24,10 @@ from pzcenter.catalogs.storage import write_text_atomically
 from pzcenter.errors import ConfigError, OutputExistsError
 from pzcenter.estimators import load_model
 from pzcenter.pipelines.main_line import estimate_catalog
+from pzcenter.pipelines.sky import simulate_sky
 from pzcenter.pipelines.train import train_model
 from pzcenter.pipelines.truth import KnownRedshifts, read_redshifts
-from pzcenter.simulation import SimulationConfig, simulate
+from pzcenter.simulation import SimulationConfig
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -150,11 +151,11 @@ def run_demo(
     if not sky.is_dir():
         share = min(1.0, max(SimulationConfig().representative_fraction, N_REDSHIFTS / n_obj))
         tell("simulate", 0.0, "drawing galaxies")
-        simulate(
+        simulate_sky(
             sky,
             n_obj=n_obj,
             seed=seed,
-            n_worker=n_worker,
+            workers=n_worker,
             config=SimulationConfig(years=years, representative_fraction=share, rows_per_tract=ROWS_PER_TRACT),
             progress=lambda done, text: tell("simulate", done, text),
         )

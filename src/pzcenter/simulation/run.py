@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from concurrent.futures import ProcessPoolExecutor
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from multiprocessing import get_context
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -28,9 +27,12 @@ from pzcenter.simulation.tables import object_schema, spec_schema, truth_schema
 from pzcenter.simulation.tract import REPRESENTATIVE, block_generator, tract_blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterator
 
 __all__ = ["SimulationReport", "simulate"]
+
+Runner = Callable[[Callable[[Any], Any], Sequence[Any]], Iterable[Any]]
+"""Calls a function on each task and gives the results in the order of the tasks."""
 
 OBJECT_FOLDER, TRUTH_FOLDER = "object", "truth"
 SPEC_FILE, REPRESENTATIVE_FILE, RECORD_FILE = "specz.parquet", "specz_representative.parquet", "simulation.yaml"
@@ -89,13 +91,13 @@ def simulate(
     seed: int = 1,
     config: SimulationConfig | None = None,
     years: float | None = None,
-    n_worker: int = 1,
+    run: Runner = map,
     overwrite: bool = False,
     progress: Callable[[float, str], None] | None = None,
 ) -> SimulationReport:
     """Make an LSST-like sky with its truth and redshift surveys.
 
-    The same ``n_obj``, ``seed`` and ``config`` give the same files byte for byte, whatever ``n_worker``, with the same
+    The same ``n_obj``, ``seed`` and ``config`` give the same files byte for byte, whatever ``run``, with the same
     versions of the packages. Nothing is at ``destination`` before everything is. Memory does not grow with ``n_obj``.
 
     Parameters
@@ -109,8 +111,9 @@ def simulate(
     config : SimulationConfig, optional
     years : float, optional
         Years of survey, in place of that of ``config``.
-    n_worker : int
-        Processes.
+    run : callable
+        Makes the tracts: called with a function and its tasks, gives the results in the order of the tasks. The
+        builtin ``map`` makes one after the other; :func:`pzcenter.pipelines.simulate_sky` uses several processes.
     overwrite : bool
         Whether a simulated sky that is there may be replaced; any other folder is left alone.
     progress : callable, optional
@@ -130,19 +133,15 @@ def simulate(
         The disk refuses.
     """
     settings = _settings(config, years)
-    if n_obj < 1 or n_worker < 1 or not 0 <= seed <= MAX_SEED:
-        raise ConfigError(
-            f"n_obj and n_worker must be 1 or more, seed from 0 to {MAX_SEED}; got {n_obj}, {n_worker} and {seed}"
-        )
+    if n_obj < 1 or not 0 <= seed <= MAX_SEED:
+        raise ConfigError(f"n_obj must be 1 or more, seed from 0 to {MAX_SEED}; got {n_obj} and {seed}")
     destination = Path(destination)
     _refuse_existing(destination, overwrite=overwrite)
     try:
         destination.parent.mkdir(parents=True, exist_ok=True)
         staging = Path(tempfile.mkdtemp(prefix=f".{destination.name}.", dir=destination.parent))
         try:
-            report = _write(
-                staging, destination, settings, n_obj=n_obj, seed=seed, n_worker=n_worker, progress=progress
-            )
+            report = _write(staging, destination, settings, n_obj=n_obj, seed=seed, run=run, progress=progress)
             if destination.exists():
                 shutil.rmtree(destination)
             staging.chmod(0o777 & ~_umask())
@@ -190,7 +189,7 @@ def _write(
     *,
     n_obj: int,
     seed: int,
-    n_worker: int,
+    run: Runner,
     progress: Callable[[float, str], None] | None,
 ) -> SimulationReport:
     model = _model(config)
@@ -213,7 +212,7 @@ def _write(
         _writer(staging / SPEC_FILE, spec_schema()) as spec_file,
         _writer(staging / REPRESENTATIVE_FILE, spec_schema()) as representative_file,
     ):
-        for task, (stars, spec, representative) in zip(tasks, _results(tasks, n_worker), strict=True):
+        for task, (stars, spec, representative) in zip(tasks, run(_write_tract, tasks), strict=True):
             n_star += stars
             n_done += task.n_obj
             for each in spec.column("survey").value_counts().to_pylist():
@@ -249,15 +248,6 @@ def _share(n_obj: int, n_tract: int) -> Iterator[int]:
     """Rows of each tract: equal areas hold equal numbers, to one."""
     each, left = divmod(n_obj, n_tract)
     return (each + (tract < left) for tract in range(n_tract))
-
-
-def _results(tasks: list[_Task], n_worker: int) -> Iterator[tuple[int, pa.Table, pa.Table]]:
-    if n_worker == 1 or len(tasks) == 1:
-        yield from map(_write_tract, tasks)
-        return
-    # Fresh processes: a fork would copy the threads of Arrow in an unknown state.
-    with ProcessPoolExecutor(min(n_worker, len(tasks)), mp_context=get_context("spawn")) as pool:
-        yield from pool.map(_write_tract, tasks)
 
 
 def _write_tract(task: _Task) -> tuple[int, pa.Table, pa.Table]:

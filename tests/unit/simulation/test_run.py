@@ -48,11 +48,6 @@ def mag(truth, band):
 # The same bytes
 
 
-def test_workers_do_not_change_a_byte(small, tmp_path):
-    again = simulate(tmp_path / "again", n_obj=601, seed=7, config=SMALL, n_worker=2)
-    assert checksums(again.destination) == checksums(small.destination)
-
-
 def test_memory_of_a_block_does_not_change_other_tracts(small, tmp_path):
     wider = simulate(tmp_path / "wider", n_obj=602, seed=7, config=SMALL)
     name = "tract_9003.parquet"  # tracts after the first have one row as many as before, in a slightly larger sky
@@ -138,7 +133,7 @@ def test_progress_ends_at_one(tmp_path):
 # Bad input
 
 
-@pytest.mark.parametrize("arguments", [{"n_obj": 0}, {"n_obj": 5, "seed": -1}, {"n_obj": 5, "n_worker": 0}])
+@pytest.mark.parametrize("arguments", [{"n_obj": 0}, {"n_obj": 5, "seed": -1}])
 def test_numbers_out_of_range_are_refused(tmp_path, arguments):
     with pytest.raises(ConfigError, match="must be"):
         simulate(tmp_path / "sky", **arguments)
