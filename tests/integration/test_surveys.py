@@ -67,3 +67,33 @@ def test_filters_that_are_given_stay(tmp_path, rng):
     source = rubin(tmp_path / "four.parquet", rng)
     assert survey_settings(source, "template", {"filters": "dc2"}) == {"filters": "dc2"}
     assert survey_settings(source, "trainz", None) is None
+
+
+MINE = """
+name: mine
+description: Fluxes of four bands, without a word about filters.
+bands: [g, r, i, z]
+object_id: objectId
+photometry: {kind: flux, value: "{band}_cModelFlux", error: "{band}_cModelFluxErr", unit: nJy, dereddened: true}
+z_spec: z
+"""
+
+
+def test_a_mapping_without_filters_takes_those_of_its_bands(tmp_path, rng):
+    (tmp_path / "mine.yaml").write_text(MINE)
+    source = rubin(tmp_path / "four.parquet", rng)
+    estimate_catalog(source, tmp_path / "run", mapping=str(tmp_path / "mine.yaml"), workers=1, report=False)
+    assert load_model(tmp_path / "run" / "model").bands == ("g", "r", "i", "z")
+
+
+def test_redshifts_without_any_magnitude_still_make_a_report(tmp_path, rng):
+    (tmp_path / "mine.yaml").write_text(MINE)
+    table = pq.read_table(rubin(tmp_path / "four.parquet", rng))
+    place = table.column_names.index("i_cModelFlux")
+    table = table.set_column(place, "i_cModelFlux", pa.array(np.full(N_OBJ, np.nan)))
+    pq.write_table(table.append_column("z", pa.array(rng.uniform(0.1, 1, N_OBJ))), tmp_path / "no_i.parquet")
+    report = estimate_catalog(
+        tmp_path / "no_i.parquet", tmp_path / "run", mapping=str(tmp_path / "mine.yaml"), workers=1
+    )
+    assert report.metrics is not None
+    assert report.paths["report"].exists()

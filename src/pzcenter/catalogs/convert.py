@@ -146,7 +146,7 @@ def _make_way(destination: Path, *, overwrite: bool) -> None:
     if not destination.exists():
         return
     if not overwrite:
-        raise OutputExistsError(f"{destination} is already there; give another name, or ask to overwrite it")
+        raise OutputExistsError(f"{destination} is already there; give another name, or overwrite it (--overwrite)")
     if destination.is_dir():
         if any(destination.iterdir()) and not (destination / "manifest.json").is_file():
             raise OutputExistsError(f"{destination} is a directory with other content; give another name")

@@ -210,7 +210,7 @@ def merge_to_parquet(
     """
     path = Path(file)
     if path.exists() and not overwrite:
-        raise OutputExistsError(f"{path} is already there; give another name, or ask to overwrite it")
+        raise OutputExistsError(f"{path} is already there; give another name, or overwrite it (--overwrite)")
     catalog = dataset if isinstance(dataset, Catalog) else open_catalog(dataset)
     wanted = catalog.column_names if columns is None else list(columns)
     batches = catalog.batches(wanted)

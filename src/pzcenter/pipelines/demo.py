@@ -262,13 +262,13 @@ def _open(root: Path, settings: Mapping[str, Any], *, overwrite: bool) -> None:
         if stored.pop("finished", False):
             report = root / RUN / "report" / "report.html"
             raise OutputExistsError(
-                f"{root} holds a finished demo, see {report}; to make it again overwrite it, or name another place"
+                f"{root} holds a finished demo, see {report}; --overwrite makes it again, or name another place"
             )
         if stored != dict(settings):
             changed = [name for name, value in settings.items() if stored.get(name) != value]
             raise OutputExistsError(
                 f"{root} holds a demo that was begun with other settings ({', '.join(changed)}): "
-                "ask to overwrite it, or name another place"
+                "--overwrite begins again, or name another place"
             )
         # A sky or a model that was being made when the process was killed is made again from its beginning.
         for unfinished in (*root.glob(f".{SKY}.*"), *root.glob(f".{MODEL}.*")):

@@ -56,6 +56,8 @@ class MainLineReport:
         None without known redshifts.
     paths : dict of str to Path
         What there is to look at, by name.
+    n_train_in_reach : int
+        Objects that the model was trained on and that nobody named to be kept out of the validation.
     """
 
     destination: Path
@@ -63,6 +65,7 @@ class MainLineReport:
     skinny: SkinnyReport | None
     metrics: MetricTable | None
     paths: dict[str, Path] = field(default_factory=dict)
+    n_train_in_reach: int = 0
 
 
 def estimate_catalog(
@@ -192,7 +195,11 @@ def estimate_catalog(
         started=started,
         inputs=[source, *([] if truth is None else [truth])],
         model=model_path,
-        configuration={"mapping": mapping, "cuts": cuts, "rows_per_partition": rows_per_partition},
+        configuration={
+            "mapping": cut.mapping if cut else "the skinny table's own",
+            "cuts": list(cut.n_cut) if cut else [],
+            "rows_per_partition": rows_per_partition,
+        },
         counts=_counts(cut, run),
         command=command,
     )
@@ -224,7 +231,9 @@ def estimate_catalog(
         tell("validate", 1.0, "done")
     # Last, so that a main line with a provenance record is complete.
     paths["provenance"] = write_provenance(destination, record)
-    return MainLineReport(destination, run, cut, metrics, paths)
+    training = load_model(model_path).training
+    in_reach = training is not None and training_ids is None and metrics is not None
+    return MainLineReport(destination, run, cut, metrics, paths, training.n_obj if training and in_reach else 0)
 
 
 def _has_redshifts(skinny: Path) -> bool:

@@ -77,7 +77,7 @@ def prepare_model(
         if target.exists():
             if model_digest(target) != model_digest(Path(model)):
                 raise OutputExistsError(
-                    f"{destination} was begun with another model; name another place or overwrite it"
+                    f"{destination} was begun with another model; name another place or overwrite it (--overwrite)"
                 )
             return target
         trained.save(target)
@@ -91,7 +91,9 @@ def prepare_model(
         same = model_digest(fresh) == model_digest(target)
         shutil.rmtree(fresh)
         if not same:
-            raise OutputExistsError(f"{destination} was begun with another model; name another place or overwrite it")
+            raise OutputExistsError(
+                f"{destination} was begun with another model; name another place or overwrite it (--overwrite)"
+            )
         return target
     made.save(target)
     return target
@@ -149,7 +151,8 @@ def survey_settings(
     Returns
     -------
     mapping or None
-        ``config`` itself where the method needs no filters, or the mapping does not say which they are.
+        ``config`` itself where the method needs no filters. Where the mapping does not say which they are, the
+        method's own for the bands that the source has.
     """
     if "filters" not in get_estimator(method).Config.model_fields or (config and "filters" in config):
         return config
@@ -163,7 +166,9 @@ def survey_settings(
         bands = chosen.present_in([*catalog.column_names, chosen.object_id]).bands
     known = chosen.filter_of_band
     if known is None:
-        return config
+        known = getattr(checked_config(get_estimator(method).Config, config), "filter_of_band", {})
+        if set(known) <= set(bands):
+            return config
     return {**(config or {}), "filters": {band: known[band] for band in bands if band in known}}
 
 
@@ -177,7 +182,9 @@ def refuse_unusable(destination: Path, *, overwrite: bool) -> None:
     """
     _refuse_foreign(destination)
     if not overwrite and is_finished(destination) and (destination / PROVENANCE_NAME).is_file():
-        raise OutputExistsError(f"{destination} holds a finished PZ table; name another place, or overwrite it")
+        raise OutputExistsError(
+            f"{destination} holds a finished PZ table; name another place, or overwrite it (--overwrite)"
+        )
 
 
 _OUTPUTS = (

@@ -341,10 +341,13 @@ def _open_run(destination: Path, key: str, *, overwrite: bool, resume_finished: 
             journal.path.unlink()
         entries = []
     elif is_finished(destination) and not resume_finished:
-        raise OutputExistsError(f"{destination} holds a finished PZ table; name another place, or ask to overwrite it")
+        raise OutputExistsError(
+            f"{destination} holds a finished PZ table; name another place, or overwrite it (--overwrite)"
+        )
     elif entries and entries[0].get("run") != key:
         raise OutputExistsError(
-            f"{destination} holds a run of other input, model or version; name another place, or ask to overwrite it"
+            f"{destination} holds a run of other input, model or version; "
+            "name another place, or overwrite it (--overwrite)"
         )
     elif not entries and any((destination / table).exists() for table in TABLES):
         raise OutputExistsError(f"{destination} holds tables without a journal; name another place")

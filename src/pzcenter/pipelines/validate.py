@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -55,6 +56,8 @@ def validate_run(
     """
     chunks = pdf_chunks(destination, skinny, truth=truth, mag_band=mag_band, mag_max=mag_max)
     sample = collect_sample(chunks, mag_band=mag_band)
+    if sample.mag is not None and not np.isfinite(sample.mag).any():
+        sample = replace(sample, mag=None)
     return sample, evaluate(sample)
 
 
