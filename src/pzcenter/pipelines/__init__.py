@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from pzcenter.pipelines.demo import DemoReport, run_demo
-    from pzcenter.pipelines.figures import plot_objects, plot_run
+    from pzcenter.pipelines.figures import ObjectPdf, plot_objects, plot_run, read_objects
     from pzcenter.pipelines.main_line import MainLineReport, estimate_catalog
     from pzcenter.pipelines.partition import PartitionProduct, estimate_partition
     from pzcenter.pipelines.plan import EstimatePlan, plan_estimate
@@ -26,6 +26,7 @@ __all__ = [
     "EstimatePlan",
     "KnownRedshifts",
     "MainLineReport",
+    "ObjectPdf",
     "PartitionProduct",
     "RunReport",
     "TrainReport",
@@ -35,6 +36,7 @@ __all__ = [
     "plot_objects",
     "plot_run",
     "prepare_model",
+    "read_objects",
     "read_redshifts",
     "read_training_set",
     "run_demo",
@@ -46,7 +48,7 @@ __all__ = [
 
 _MODULES = {
     "demo": ("DemoReport", "run_demo"),
-    "figures": ("plot_objects", "plot_run"),
+    "figures": ("ObjectPdf", "plot_objects", "plot_run", "read_objects"),
     "main_line": ("MainLineReport", "estimate_catalog"),
     "partition": ("PartitionProduct", "estimate_partition"),
     "plan": ("EstimatePlan", "plan_estimate"),

@@ -14,9 +14,9 @@ import pytest
 
 from pzcenter.catalogs import open_catalog, photometry_of, verify_manifest
 from pzcenter.catalogs.densities import codes_of, grid_of
-from pzcenter.errors import BandError, OutputExistsError, PartitionError
+from pzcenter.errors import BandError, NotFoundError, OutputExistsError, PartitionError
 from pzcenter.estimators import get_estimator, load_model
-from pzcenter.pipelines import estimate_partition, run_estimate
+from pzcenter.pipelines import estimate_partition, read_objects, run_estimate
 from pzcenter.pipelines import run as run_module
 from pzcenter.schema import PZFlag
 from pzcenter.science.packing import unpack_u8sqrt
@@ -189,3 +189,13 @@ def test_a_killed_run_continues_to_the_same_bytes(skinny, model, finished, tmp_p
     assert 0 < report.n_resumed < report.n_partition
     assert digests(root) == digests(finished.destination)
     assert not list(root.rglob(".tmp/*"))
+
+
+def test_density_of_one_object(finished):
+    table = open_catalog(finished.destination / "pz").read(["objectId", "z_mode"])
+    wanted = table["objectId"].to_pylist()[5:7]
+    for one, z_mode in zip(read_objects(finished.destination, wanted), table["z_mode"].to_pylist()[5:7], strict=True):
+        assert np.trapezoid(one.pdf, one.z_grid) == pytest.approx(1, abs=1e-3)
+        assert one.z_grid[np.argmax(one.pdf)] == pytest.approx(z_mode, abs=0.03)
+    with pytest.raises(NotFoundError, match="has no objects"):
+        read_objects(finished.destination, [-5])
