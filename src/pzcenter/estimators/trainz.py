@@ -180,7 +180,9 @@ def redshift_density(
     """
     counts = _shared_between_grid_points(z_spec, z_grid)
     if config.method == "histogram":
-        density = counts / _trapezoid_weights(z_grid)
+        from pzcenter.science.pz.grid import trapezoid_weights  # late: its package compiles kernels
+
+        density = counts / trapezoid_weights(z_grid)
     else:
         width = config.bandwidth if config.bandwidth is not None else _silverman_width(z_spec)
         width = max(width, _MIN_WIDTH_IN_STEPS * float(np.max(np.diff(z_grid))))
@@ -196,14 +198,6 @@ def _shared_between_grid_points(z_spec: NDArray[np.float64], z_grid: NDArray[np.
     share = (z_spec - z_grid[left]) / (z_grid[left + 1] - z_grid[left])
     counts = np.bincount(left, weights=1 - share, minlength=z_grid.size)
     return np.asarray(counts + np.bincount(left + 1, weights=share, minlength=z_grid.size))
-
-
-def _trapezoid_weights(z_grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    weights = np.zeros(z_grid.size)
-    steps = np.diff(z_grid)
-    weights[:-1] += steps / 2
-    weights[1:] += steps / 2
-    return weights
 
 
 def _silverman_width(z_spec: NDArray[np.float64]) -> float:

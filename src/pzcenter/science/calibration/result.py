@@ -126,10 +126,12 @@ def prior_on_grid(
     PriorTable
         Every template is its own type; unit integral over redshift and templates at each magnitude.
     """
+    from pzcenter.science.pz.grid import trapezoid_weights  # late: its package compiles kernels
+
     low, high = calibration.prior_mag[[0, -1]]
     mag = low + PRIOR_MAG_STEP * np.arange(round((high - low) / PRIOR_MAG_STEP) + 1)
     counted = _interpolate_prior(calibration, mag, z_grid)
-    width = _trapezoid_weights(z_grid)
+    width = trapezoid_weights(z_grid)
     counted /= np.sum(counted * width, axis=(1, 2), keepdims=True)
     eps = calibration.analytic_fraction
     mixed = (1 - eps) * counted + eps * _analytic_prior(mag, template_type, z_grid)
@@ -152,11 +154,6 @@ def on_common_grid(templates: TemplateSet) -> NDArray[np.float64]:
 def _as_set(templates: TemplateSet, spectra: NDArray[np.float64]) -> TemplateSet:
     seds = tuple(Sed(sed.name, REST_WAVELENGTHS, row) for sed, row in zip(templates.seds, spectra, strict=True))
     return TemplateSet(templates.name, seds, templates.types)
-
-
-def _trapezoid_weights(z_grid: NDArray[np.float64]) -> NDArray[np.float64]:
-    step = np.diff(z_grid)
-    return 0.5 * (np.append(step, 0.0) + np.insert(step, 0, 0.0))
 
 
 def _interpolate_prior(calibration: TemplateCalibration, mag: Any, z_grid: Any) -> NDArray[np.float64]:
