@@ -15,19 +15,25 @@ __all__ = [
     "ChecksumError",
     "ColumnError",
     "ConfigError",
+    "DataIdError",
     "DuplicateIdError",
+    "EmbargoError",
     "EmptyTableError",
     "EngineError",
+    "ExecutorError",
     "FileFormatError",
     "GridError",
     "InternalError",
+    "MergeConflictError",
     "MissingDependencyError",
     "ModelError",
     "NotFoundError",
     "OutputExistsError",
     "PZCenterError",
     "PartitionError",
+    "RegistryError",
     "SchemaError",
+    "SequencePointError",
     "ShapeError",
     "StorageError",
     "TransientError",
@@ -151,6 +157,36 @@ class MissingDependencyError(UsageError, ImportError):
     code = "missing_dependency"
 
 
+class DataIdError(UsageError):
+    """A data id that cannot be read, names nothing, or names more than one dataset where one is asked for."""
+
+    code = "data_id"
+
+
+class SequencePointError(UsageError):
+    """A step of a campaign that may not begin: the step before it is not finished, or nobody has signed it off."""
+
+    code = "sequence_point"
+
+
+class MergeConflictError(UsageError):
+    """Datasets of two repositories that have the same name and different content."""
+
+    code = "merge_conflict"
+
+
+class EmbargoError(UsageError):
+    """A product that may not leave yet."""
+
+    code = "embargo"
+
+
+class RegistryError(TransientError):
+    """The registry of a repository does not answer, or is locked."""
+
+    code = "registry"
+
+
 class StorageError(TransientError, OSError):
     """The disk or object store refused: no space left, quota, permission."""
 
@@ -161,6 +197,12 @@ class PartitionError(InternalError):
     """One or more partitions of a run failed; the others are complete and kept."""
 
     code = "partition"
+
+
+class ExecutorError(InternalError):
+    """An executor that ended without doing, or without telling, what it was asked to do."""
+
+    code = "executor"
 
 
 class EngineError(InternalError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from typing import TYPE_CHECKING, Annotated
@@ -12,14 +11,14 @@ import typer
 import pzcenter
 from pzcenter.cli import catalog, demo, doctor, estimate, lists, plot, simulate, train
 from pzcenter.cli.failures import PzGroup, show_debug_log
+from pzcenter.cli.verbs import SETTINGS, add_verb, examples_text, verb_group
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
 __all__ = ["app", "main"]
 
 START, MAIN_LINE, LOOK_UP = "Start here", "The main line", "Look up"
-SETTINGS = {"help_option_names": ["-h", "--help"]}
 
 EXAMPLES = (
     ("pz demo", "see everything once, on a simulated sky"),
@@ -27,12 +26,6 @@ EXAMPLES = (
     ("pz estimate -h", "help on one command; each has examples"),
 )
 CATALOG_EXAMPLES = (("pz catalog info galaxies.parquet", "what is in a table, and which mapping fits"),)
-
-
-def _examples(examples: Sequence[tuple[str, str]]) -> str:
-    """Commands with what they do, for the end of a help."""
-    lines = [f"[dim]# {words}[/dim]\n[bold]{command}[/bold]" for command, words in examples]
-    return "\n\n".join(["Examples:" if len(lines) > 1 else "Example:", *lines])
 
 
 app = typer.Typer(
@@ -47,7 +40,7 @@ app = typer.Typer(
         "From an object table (fluxes or magnitudes in a few bands) to a PZ table, its quality numbers, figures and a "
         "report. Nothing to start, nothing to download: begin with [bold]pz demo[/bold]."
     ),
-    epilog=_examples(EXAMPLES),
+    epilog=examples_text(EXAMPLES),
 )
 
 
@@ -74,38 +67,20 @@ def settings(
         show_debug_log()
 
 
-def _add(
-    group: typer.Typer, command: Callable[..., None], examples: Sequence[tuple[str, str]], *, panel: str | None = None
-) -> None:
-    """Add a verb; its help is its docstring, each paragraph in one line."""
-    paragraphs = inspect.cleandoc(command.__doc__ or "").split("\n\n")
-    words = "\n\n".join(" ".join(paragraph.split()) for paragraph in paragraphs)
-    name = command.__name__
-    group.command(name, help=words, epilog=_examples(examples), rich_help_panel=panel, context_settings=SETTINGS)(
-        command
-    )
-
-
-_add(app, demo.demo, demo.EXAMPLES, panel=START)
-_add(app, doctor.doctor, doctor.EXAMPLES, panel=START)
-_add(app, estimate.estimate, estimate.EXAMPLES, panel=MAIN_LINE)
-_add(app, train.train, train.EXAMPLES, panel=MAIN_LINE)
-_add(app, plot.plot, plot.EXAMPLES, panel=MAIN_LINE)
-catalog_app = typer.Typer(
-    help="Look at tables, make skinny ones, convert them, verify them.",
-    no_args_is_help=True,
-    rich_markup_mode="rich",
-    context_settings=SETTINGS,
-    epilog=_examples(CATALOG_EXAMPLES),
-)
-_add(catalog_app, catalog.info, catalog.INFO_EXAMPLES)
-_add(catalog_app, catalog.skinny, catalog.SKINNY_EXAMPLES)
-_add(catalog_app, catalog.convert, catalog.CONVERT_EXAMPLES)
-_add(catalog_app, catalog.verify, catalog.VERIFY_EXAMPLES)
+add_verb(app, demo.demo, demo.EXAMPLES, panel=START)
+add_verb(app, doctor.doctor, doctor.EXAMPLES, panel=START)
+add_verb(app, estimate.estimate, estimate.EXAMPLES, panel=MAIN_LINE)
+add_verb(app, train.train, train.EXAMPLES, panel=MAIN_LINE)
+add_verb(app, plot.plot, plot.EXAMPLES, panel=MAIN_LINE)
+catalog_app = verb_group("Look at tables, make skinny ones, convert them, verify them.", CATALOG_EXAMPLES)
+add_verb(catalog_app, catalog.info, catalog.INFO_EXAMPLES)
+add_verb(catalog_app, catalog.skinny, catalog.SKINNY_EXAMPLES)
+add_verb(catalog_app, catalog.convert, catalog.CONVERT_EXAMPLES)
+add_verb(catalog_app, catalog.verify, catalog.VERIFY_EXAMPLES)
 app.add_typer(catalog_app, name="catalog", rich_help_panel=MAIN_LINE)
-_add(app, simulate.simulate, simulate.EXAMPLES, panel=MAIN_LINE)
-_add(app, lists.methods, lists.METHODS_EXAMPLES, panel=LOOK_UP)
-_add(app, lists.mappings, lists.MAPPINGS_EXAMPLES, panel=LOOK_UP)
+add_verb(app, simulate.simulate, simulate.EXAMPLES, panel=MAIN_LINE)
+add_verb(app, lists.methods, lists.METHODS_EXAMPLES, panel=LOOK_UP)
+add_verb(app, lists.mappings, lists.MAPPINGS_EXAMPLES, panel=LOOK_UP)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -1,0 +1,1 @@
+"""A release produced step by step: graphs, executors, sequence points, restart."""

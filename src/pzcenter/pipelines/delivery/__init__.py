@@ -1,0 +1,1 @@
+"""Where the bytes are: landing zone, tiers, fast cache, and the package that leaves the house."""

@@ -1,0 +1,1 @@
+"""Where a row comes from, and what a release would cost."""

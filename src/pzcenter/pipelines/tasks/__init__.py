@@ -1,0 +1,1 @@
+"""PipelineTasks: thin frames of the middleware around functions of the rooms below."""
