@@ -14,7 +14,7 @@ from pzcenter.pipelines.campaign.zip_reading import mend_zip_reading, zip_readin
 
 def faulty_seek(self, offset, whence=os.SEEK_SET):
     """The essence of the fault: a jump ahead that starts where the shared file was left by whoever read last."""
-    place = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self._orig_file_size}[whence] + offset
+    place = {os.SEEK_SET: 0, os.SEEK_CUR: self.tell(), os.SEEK_END: self._orig_file_size}.get(whence, 0) + offset
     ahead = place - self.tell()
     if self._compress_type == zipfile.ZIP_STORED and ahead > len(self._readbuffer) - self._offset:
         ahead -= len(self._readbuffer) - self._offset
