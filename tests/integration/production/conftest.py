@@ -1,0 +1,52 @@
+"""Servers for the tests of the production. A test asks for ``postgres_url`` and ``s3_uri``; each is new and empty."""
+
+from __future__ import annotations
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import pytest
+
+
+def _load(name):
+    """A module beside this file; tests are not a package."""
+    spec = importlib.util.spec_from_file_location(f"production_{name}", Path(__file__).with_name(f"{name}.py"))
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module
+    spec.loader.exec_module(module)
+    return module
+
+
+servers = _load("servers")
+
+
+@pytest.fixture(scope="session")
+def postgres():
+    """A PostgreSQL server."""
+    if servers.postgres_programs() is None:
+        pytest.skip("no PostgreSQL server here; on Debian: apt-get install postgresql")
+    with servers.postgres_server() as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(postgres, monkeypatch):
+    """URL of an empty database, without its password, which is in the environment."""
+    monkeypatch.setenv("PGPASSWORD", postgres.password)
+    return postgres.new_database()
+
+
+@pytest.fixture(scope="session")
+def s3():
+    """An S3 server."""
+    with servers.s3_server() as server:
+        yield server
+
+
+@pytest.fixture
+def s3_uri(s3, monkeypatch):
+    """URI of an empty bucket; the keys are in the environment."""
+    for name, value in s3.environment().items():
+        monkeypatch.setenv(name, value)
+    return s3.new_bucket()
