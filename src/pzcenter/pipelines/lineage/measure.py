@@ -1,8 +1,8 @@
 """What the production of one object costs here: CPU seconds, bytes and memory, by really doing it.
 
-A simulated tract with Rubin's columns goes through the functions of the production, one after the other, in a process of
-its own. Each step is timed in CPU seconds, so that other work on the machine matters little, and each table is written
-as the production writes it, so that a size is the size of a file.
+A simulated tract with Rubin's columns goes through the functions of the production, one after the other, in a process
+of its own. Each step is timed in CPU seconds, so that other work on the machine matters little, and each table is
+written as the production writes it, so that a size is the size of a file.
 """
 
 from __future__ import annotations

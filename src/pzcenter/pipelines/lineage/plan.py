@@ -9,12 +9,10 @@ from __future__ import annotations
 import math
 from collections import Counter
 from dataclasses import asdict, dataclass, field
-from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
-import yaml
-
 from pzcenter.errors import ConfigError
+from pzcenter.pipelines.lineage.steps import pipeline_definition
 from pzcenter.pipelines.repository.dataset_types import DATASET_TYPES, PARTITION
 from pzcenter.science.packing import encoding_names
 
@@ -275,10 +273,9 @@ def _step_seconds(n_obj: int, rates: Rates) -> dict[str, float]:
 
 def _quanta(n_partition: int) -> Counter[str]:
     """Quanta of each step of the pipeline."""
-    pipeline = yaml.safe_load(files("pzcenter.pipelines").joinpath("definitions/pz.yaml").read_text(encoding="utf-8"))
     dimensions = {spec.label: spec.dimensions for spec in DATASET_TYPES}
     quanta: Counter[str] = Counter()
-    for step, subset in pipeline["subsets"].items():
+    for step, subset in pipeline_definition()["subsets"].items():
         if step.startswith("step") and step != "step4":
             for label in subset["subset"]:
                 quanta[step] += n_partition if dimensions[label] == PARTITION else 1
