@@ -52,7 +52,7 @@ def codes_of(column: pa.Array | pa.ChunkedArray) -> NDArray[np.uint8]:
         The column is of another type, or has nulls.
     """
     if isinstance(column, pa.ChunkedArray):
-        column = column.combine_chunks()
+        column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
     if not pa.types.is_fixed_size_binary(column.type) or column.null_count:
         raise SchemaError(
             f"packed densities are a column of fixed_size_binary without nulls; got {column.type} "

@@ -16,13 +16,16 @@ import pyarrow.parquet as pq
 
 from pzcenter.catalogs.hats_layout import HEALPIX_COLUMN, pixel_of_path, write_hats_metadata
 from pzcenter.catalogs.manifest import FileRecord, Manifest
+from pzcenter.catalogs.parquet_footers import write_footers
 from pzcenter.catalogs.readers import BATCH_SIZE, Catalog, open_catalog
 from pzcenter.catalogs.storage import atomic_file, remove_if_empty
 from pzcenter.errors import OutputExistsError
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
+
+    from pzcenter.catalogs.hats_layout import MarginOf
 
 __all__ = ["finish_dataset", "merge_to_parquet", "parquet_options", "write_partition"]
 
@@ -141,6 +144,8 @@ def finish_dataset(
     schema: pa.Schema,
     name: str | None = None,
     position_columns: tuple[str, str] = ("ra", "dec"),
+    margin: MarginOf | None = None,
+    footers: Iterable[tuple[str, pq.FileMetaData]] | None = None,
 ) -> Manifest:
     """Make a directory of written partitions a complete data set.
 
@@ -160,6 +165,10 @@ def finish_dataset(
         Name of the catalogue; the directory's by default.
     position_columns : (str, str)
         Right ascension and declination.
+    margin : MarginOf, optional
+        For the margin of another catalogue.
+    footers : iterable of (str, FileMetaData), optional
+        Path and footer of each data file, for ``dataset/_metadata``; without them there is none.
 
     Returns
     -------
@@ -169,8 +178,10 @@ def finish_dataset(
     extra: list[FileRecord] = []
     if records and all(pixel_of_path(record.path) for record in records):
         extra = write_hats_metadata(
-            root, records, name=name or root.name, schema=schema, position_columns=position_columns
+            root, records, name=name or root.name, schema=schema, position_columns=position_columns, margin=margin
         )
+        if footers is not None:
+            extra.append(write_footers(root, footers, schema))
     remove_if_empty(root / TEMPORARY)
     manifest = Manifest(table=table, files=tuple(sorted([*records, *extra])))
     manifest.write(root)

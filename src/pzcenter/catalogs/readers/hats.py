@@ -9,7 +9,7 @@ import csv
 from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar
 
-from pzcenter.catalogs.manifest import MANIFEST_NAME, FileRecord, Manifest
+from pzcenter.catalogs.manifest import MANIFEST_NAME, Manifest
 from pzcenter.catalogs.readers.catalog import Catalog, Partition
 from pzcenter.catalogs.readers.parquet import ParquetDirectoryCatalog, batches_of_files, data_files, open_parquet
 from pzcenter.errors import FileFormatError
@@ -126,7 +126,7 @@ class HatsCatalog(Catalog):
     @property
     def partitions(self) -> tuple[Partition, ...]:
         """One per HEALPix pixel, in the order of the sky; ``n_rows`` is known where there is a manifest."""
-        rows = {record.path: record.n_rows for record in self._manifest_files()}
+        rows = self._known_rows()
         directory = self._suffix == "/"
         kind = ParquetDirectoryCatalog.format if directory else "parquet"
         return tuple(
@@ -141,8 +141,14 @@ class HatsCatalog(Catalog):
             for order, pixel in self._pixels
         )
 
-    def _manifest_files(self) -> tuple[FileRecord, ...]:
-        return Manifest.read(self.root).files if (self.root / MANIFEST_NAME).is_file() else ()
+    def _known_rows(self) -> dict[str, int]:
+        """Rows of each file, or directory of files, by its path, as far as a manifest tells."""
+        rows: dict[str, int] = {}
+        if (self.root / MANIFEST_NAME).is_file():
+            for record in Manifest.read(self.root).files:
+                path = record.path.rpartition("/")[0] + "/" if self._suffix == "/" else record.path
+                rows[path] = rows.get(path, 0) + (record.n_rows or 0)
+        return rows
 
     @property
     def position_columns(self) -> tuple[str, str] | None:
