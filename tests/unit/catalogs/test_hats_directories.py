@@ -101,7 +101,7 @@ def test_hash_knows_the_rows_alone(release, tmp_path):
     """Order of writing, name of the catalogue and extra files do not enter; a changed row does."""
 
     def hash_of(directory, tracts, **options):
-        root = tmp_path / name
+        root = tmp_path / directory
         parts = [r for t in tracts for r in write_parts(root, split_by_pixels(t, PIXELS), t["tract"][0].as_py())]
         finish_dataset(root, parts, table="pz", schema=tracts[0].schema, **options)
         return content_hash(root)
