@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pzcenter.estimators.model_set import ModelSet, default_model_set
 from pzcenter.estimators.protocol import Declaration, Estimator, EstimatorConfig, TrainingFacts, default_z_grid
 from pzcenter.estimators.registry import (
     RegisteredEstimator,
@@ -17,9 +18,11 @@ __all__ = [
     "Declaration",
     "Estimator",
     "EstimatorConfig",
+    "ModelSet",
     "RegisteredEstimator",
     "TrainingFacts",
     "calibration_names",
+    "default_model_set",
     "default_z_grid",
     "estimator_names",
     "get_estimator",

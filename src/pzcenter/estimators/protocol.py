@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pzcenter.errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from numpy.typing import NDArray
@@ -59,6 +59,25 @@ class EstimatorConfig(BaseModel):
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+    def for_bands(self, bands: Iterable[str]) -> Self:
+        """Give the same settings for a model in these bands, for methods whose settings name bands.
+
+        Parameters
+        ----------
+        bands : iterable of str
+
+        Returns
+        -------
+        EstimatorConfig
+
+        Raises
+        ------
+        BandError
+            The settings know nothing of a band.
+        """
+        del bands
+        return self
 
 
 @dataclass(frozen=True)

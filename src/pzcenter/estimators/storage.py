@@ -43,8 +43,11 @@ __all__ = [
     "Manifest",
     "StoredModel",
     "model_digest",
+    "parse_manifest",
+    "read_files",
     "read_manifest",
     "read_model",
+    "write_files",
     "write_model",
 ]
 
@@ -223,8 +226,7 @@ def write_model(
         A file name that would not be read back, or facts that are not plain values.
     """
     target = Path(directory)
-    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
-        raise OutputExistsError(f"{target} exists and is not an empty directory; give another name or remove it")
+    _require_empty(target)
     contents = {ARRAYS_FILE: _arrays_to_bytes({**arrays, _Z_GRID: z_grid}), **(files or {})}
     for name in contents:
         if not _is_file_name(name):
@@ -277,23 +279,94 @@ def read_manifest(directory: Path | str) -> Manifest:
     path = Path(directory)
     if not path.is_dir():
         raise NotFoundError(f"{path} is not a directory; a model is a directory with {MANIFEST_FILE}")
-    content = _read_file(path / MANIFEST_FILE, MAX_MANIFEST_BYTES)
+    return parse_manifest(_read_file(path / MANIFEST_FILE, MAX_MANIFEST_BYTES), where=str(path))
+
+
+def parse_manifest(content: bytes, *, where: str = "the model") -> Manifest:
+    """Read and verify the content of ``model.yaml``.
+
+    Parameters
+    ----------
+    content : bytes
+    where : str
+        What it belongs to, for the messages.
+
+    Returns
+    -------
+    Manifest
+
+    Raises
+    ------
+    ModelError, ChecksumError
+        As :func:`read_manifest`.
+    """
+    name = f"{where}/{MANIFEST_FILE}"
     try:
         plain = yaml.load(content, Loader=_PlainLoader)  # noqa: S506 - derived from SafeLoader
     except (yaml.YAMLError, UnicodeDecodeError, RecursionError, ValueError) as error:
-        raise ModelError(f"{path / MANIFEST_FILE} is not readable YAML: {error}") from None
+        raise ModelError(f"{name} is not readable YAML: {error}") from None
     if not isinstance(plain, dict):
-        raise ModelError(f"{path / MANIFEST_FILE} is not a manifest: it holds {type(plain).__name__}")
+        raise ModelError(f"{name} is not a manifest: it holds {type(plain).__name__}")
     version = plain.get("format_version")
     if version != FORMAT_VERSION:
-        raise ModelError(f"{path} has model format {version!r}; this version reads {FORMAT_VERSION}")
+        raise ModelError(f"{where} has model format {version!r}; this version reads {FORMAT_VERSION}")
     try:
         manifest = Manifest.model_validate(plain)
     except (ValidationError, RecursionError) as error:
-        raise ModelError(f"{path / MANIFEST_FILE} is not a manifest: {_first_problem(error)}") from None
+        raise ModelError(f"{name} is not a manifest: {_first_problem(error)}") from None
     if _digest({key: value for key, value in plain.items() if key != "digest"}) != manifest.digest:
-        raise ChecksumError(f"{path / MANIFEST_FILE} was changed after the model was written: its digest differs")
+        raise ChecksumError(f"{name} was changed after the model was written: its digest differs")
     return manifest
+
+
+def read_files(directory: Path | str) -> dict[str, bytes]:
+    """Files of a saved model as they are, verified and not interpreted.
+
+    Parameters
+    ----------
+    directory : Path or str
+        Of the model.
+
+    Returns
+    -------
+    dict of str to bytes
+        By name, the manifest included.
+
+    Raises
+    ------
+    NotFoundError, ModelError, ChecksumError
+        As :func:`read_model`.
+    """
+    path = Path(directory)
+    content = _read_file(path / MANIFEST_FILE, MAX_MANIFEST_BYTES)
+    manifest = parse_manifest(content, where=str(path))
+    _check_listing(path, manifest)
+    files = {name: _read_recorded(path / name, record) for name, record in manifest.files.items()}
+    return {**files, MANIFEST_FILE: content}
+
+
+def write_files(directory: Path | str, files: Mapping[str, bytes]) -> None:
+    """Write files that :func:`read_files` gave; the model appears whole or not at all.
+
+    Parameters
+    ----------
+    directory : Path or str
+        Must not exist, or be empty. Its parents are made.
+    files : mapping of str to bytes
+
+    Raises
+    ------
+    OutputExistsError, StorageError
+        As :func:`write_model`.
+    ModelError
+        A name that a model cannot have.
+    """
+    target = Path(directory)
+    _require_empty(target)
+    strange = [name for name in files if name != MANIFEST_FILE and not _is_file_name(name)]
+    if strange or MANIFEST_FILE not in files:
+        raise ModelError(f"not the files of a model: {sorted(files)[:5]}")
+    _write_directory(target, files)
 
 
 def model_digest(directory: Path | str) -> str:
@@ -363,6 +436,11 @@ class _PlainLoader(yaml.SafeLoader):
         if self.check_event(yaml.AliasEvent):
             raise yaml.YAMLError("aliases are not accepted")
         return super().compose_node(parent, index)
+
+
+def _require_empty(target: Path) -> None:
+    if target.exists() and not (target.is_dir() and not any(target.iterdir())):
+        raise OutputExistsError(f"{target} exists and is not an empty directory; give another name or remove it")
 
 
 def _is_file_name(name: str) -> bool:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from pydantic import Field
@@ -20,6 +20,8 @@ from pzcenter.science.sed import interpolate_templates, load_template_set
 from pzcenter.science.synthetic import synthetic_flux
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from numpy.typing import NDArray
 
     from pzcenter.science.calibration import TemplateCalibration
@@ -146,6 +148,14 @@ class TemplateConfig(EstimatorConfig):
         if isinstance(self.filters, str):
             return {band: f"{self.filters}_{band}" for band in _UGRIZY}
         return self.filters
+
+    def for_bands(self, bands: Iterable[str]) -> Self:
+        """Give the same settings with the filters of these bands only."""
+        wanted = set(bands)
+        known = self.filter_of_band
+        if unknown := sorted(wanted - set(known)):
+            raise BandError(f"no filter is set for the bands {unknown}; there are filters for {list(known)}")
+        return self.model_copy(update={"filters": {band: known[band] for band in known if band in wanted}})
 
     @property
     def calibration_name(self) -> str | None:
