@@ -24,7 +24,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import pyarrow as pa
 
 import pzcenter
@@ -42,13 +41,15 @@ from pzcenter.catalogs.manifest import MANIFEST_NAME
 from pzcenter.catalogs.storage import file_sha256
 from pzcenter.errors import BandError, EmptyTableError, OutputExistsError, PartitionError, StorageError
 from pzcenter.estimators import load_model, model_digest
+from pzcenter.estimators.storage import read_manifest
 from pzcenter.pipelines.partition import estimate_partition
 from pzcenter.pipelines.pool import run_tasks
-from pzcenter.schema import PZFlag, arrow_schema, check_table, pz_flag_table
+from pzcenter.pipelines.quality import model_facts, model_table, quality_row, table_of_rows
+from pzcenter.schema import pz_flag_table
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
     from pzcenter.catalogs import Partition
     from pzcenter.estimators import Estimator
@@ -254,42 +255,8 @@ def _estimate_and_write(partition: Partition) -> PartitionDone:
     files = {
         name: asdict(write_partition(getattr(product, name), _WORKER["destination"] / name, path)) for name in TABLES
     }
-    quality = _quality(partition.name, product.pz, skinny, time.process_time() - begin)
+    quality = quality_row(partition.name, product.pz, skinny, time.process_time() - begin)
     return PartitionDone(partition.name, files, quality, _peak_bytes())
-
-
-def _quality(name: str, pz: pa.Table, skinny: pa.Table, cpu_s: float) -> dict[str, Any]:
-    """Row of ``pz_quality``."""
-    flags = pz.column("flags").to_numpy()
-    z_best, z_std = (pz.column(column).to_numpy() for column in ("z_best", "z_std"))
-    row: dict[str, Any] = {
-        "partition": name,
-        "n_obj": pz.num_rows,
-        "n_estimate": int(np.count_nonzero(flags & int(PZFlag.no_estimate) == 0)),
-        "n_flagged": int(np.count_nonzero(flags)),
-        "median_z_best": _median(z_best),
-        "median_z_std": _median(z_std),
-        "n_spec": 0,
-        "bias": None,
-        "sigma_nmad": None,
-        "outlier_fraction": None,
-        "cpu_s": cpu_s,
-    }
-    if "z_spec" in skinny.column_names:
-        from pzcenter.science import metrics
-
-        z_spec = skinny.column("z_spec").to_numpy()
-        known = np.isfinite(z_spec) & np.isfinite(z_best)
-        row["n_spec"] = int(known.sum())
-        if known.any():
-            for metric in ("bias", "sigma_nmad", "outlier_fraction"):
-                row[metric] = float(getattr(metrics, metric)(z_best[known], z_spec[known]))
-    return row
-
-
-def _median(values: Any) -> float | None:
-    known = values[np.isfinite(values)]
-    return float(np.median(known)) if known.size else None
 
 
 def _peak_bytes() -> int:
@@ -377,8 +344,12 @@ def _finish(
     destination: Path, estimator: Estimator, model: Path, finished: Sequence[PartitionDone], source: Path
 ) -> dict[str, Manifest]:
     """Write what belongs to the whole run; the manifests last."""
-    _write_table(destination, "pz_quality", [done.quality for done in finished])
-    _write_table(destination, "pz_model", [_model_row(estimator, model)])
+    manifest = read_manifest(model)
+    facts = model_facts(estimator, checksum=manifest.digest, model_version=manifest.packages.get("pzcenter"))
+    quality = table_of_rows("pz_quality", [{**done.quality, **facts} for done in finished])
+    write_partition(quality, destination, "pz_quality.parquet")
+    models = model_table([quality], created=_model_time(model))
+    write_partition(models, destination, "pz_model.parquet")
     write_partition(pz_flag_table(), destination, "pz_flag.parquet")
     manifests = {}
     for table in TABLES:
@@ -394,30 +365,5 @@ def _name(source: Path, table: str) -> str:
     return table if name in {"", "skinny"} else f"{name}_{table}"
 
 
-def _model_row(estimator: Estimator, model: Path) -> dict[str, Any]:
-    training = estimator.training
-    return {
-        "model_id": 0,
-        "algorithm": estimator.name,
-        "version": pzcenter.__version__,
-        "bands": ",".join(estimator.bands),
-        "z_min": float(estimator.z_grid[0]),
-        "z_max": float(estimator.z_grid[-1]),
-        "n_z": int(estimator.z_grid.size),
-        "config": estimator.config.model_dump_json(),
-        "checksum": model_digest(model),
-        "training_data": None if training is None else "training sample",
-        "training_checksum": None if training is None else training.sha256,
-        "n_train": None if training is None else training.n_obj,
-        "created": _model_time(model),
-    }
-
-
 def _model_time(model: Path) -> datetime:
     return datetime.fromtimestamp(int((model / "model.yaml").stat().st_mtime), tz=UTC)
-
-
-def _write_table(destination: Path, name: str, rows: Iterable[dict[str, Any]]) -> None:
-    table = pa.Table.from_pylist(list(rows), schema=arrow_schema(name))
-    check_table(table, name)
-    write_partition(table, destination, f"{name}.parquet")
