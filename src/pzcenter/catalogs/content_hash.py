@@ -10,6 +10,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from pzcenter.catalogs.hats_layout import pixel_of_path
 from pzcenter.catalogs.manifest import MANIFEST_NAME, FileRecord, Manifest
 from pzcenter.errors import NotFoundError
 
@@ -51,8 +52,14 @@ def content_hash(dataset: str | os.PathLike[str]) -> str:
 
 
 def hash_of_records(records: Iterable[FileRecord]) -> str:
-    """Content hash of the data files among some files: those whose rows were counted."""
-    return _digest((record.path, record.sha256) for record in records if record.n_rows is not None)
+    """Content hash of the data files among some files.
+
+    Data files are those of HEALPix pixels; where there is none, all whose rows were counted. Companions of a HATS
+    catalogue, such as ``pz_quality`` with its times, do not enter.
+    """
+    tables = [record for record in records if record.n_rows is not None]
+    of_pixels = [record for record in tables if pixel_of_path(record.path)]
+    return _digest((record.path, record.sha256) for record in of_pixels or tables)
 
 
 def hash_of_parts(parts: Mapping[str, str]) -> str:

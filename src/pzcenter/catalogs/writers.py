@@ -6,6 +6,8 @@ The settings are those that were measured best for float catalogues (docs/decisi
 
 from __future__ import annotations
 
+import hashlib
+import io
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -27,7 +29,7 @@ if TYPE_CHECKING:
 
     from pzcenter.catalogs.hats_layout import MarginOf
 
-__all__ = ["finish_dataset", "merge_to_parquet", "parquet_options", "write_partition"]
+__all__ = ["encode_partition", "finish_dataset", "merge_to_parquet", "parquet_options", "write_partition"]
 
 COMPRESSION_LEVEL = 3
 ID_COLUMN = "objectId"
@@ -127,6 +129,33 @@ def write_partition(
         pq.write_table(table, sink, row_group_size=row_group_size, **parquet_options(table.schema))
     low, high = _id_range(table, id_column)
     return FileRecord(path, sink.sha256, sink.n_bytes, table.num_rows, low, high)
+
+
+def encode_partition(
+    table: pa.Table, path: str, *, id_column: str = ID_COLUMN, row_group_size: int = BATCH_SIZE
+) -> tuple[bytes, FileRecord]:
+    """Bytes of one file of a data set, the same that :func:`write_partition` writes: for stores that are no directory.
+
+    Parameters
+    ----------
+    table : pa.Table
+        Rows in their final order.
+    path : str
+        Of the file below the data set.
+    id_column : str
+        Whose smallest and largest value go into the record.
+    row_group_size : int
+        Most rows in a row group.
+
+    Returns
+    -------
+    bytes, FileRecord
+    """
+    buffer = io.BytesIO()
+    pq.write_table(table, buffer, row_group_size=row_group_size, **parquet_options(table.schema))
+    data = buffer.getvalue()
+    low, high = _id_range(table, id_column)
+    return data, FileRecord(path, hashlib.sha256(data).hexdigest(), len(data), table.num_rows, low, high)
 
 
 def _id_range(table: pa.Table | pa.RecordBatch, id_column: str) -> tuple[int | None, int | None]:

@@ -7,8 +7,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pzcenter.catalogs import Manifest, finish_dataset, open_catalog, verify_manifest, write_partition
-from pzcenter.catalogs.content_hash import content_hash
+from pzcenter.catalogs import FileRecord, Manifest, finish_dataset, open_catalog, verify_manifest, write_partition
+from pzcenter.catalogs.content_hash import content_hash, hash_of_records
 from pzcenter.catalogs.hats_layout import MarginOf, part_path, write_collection
 from pzcenter.catalogs.pixel_split import PixelSet, margin_rows, split_by_pixels
 from pzcenter.errors import NotFoundError, SchemaError
@@ -111,7 +111,14 @@ def test_hash_knows_the_rows_alone(release, tmp_path):
     changed = tracts[0].set_column(0, "objectId", pa.array(tracts[0]["objectId"].to_numpy() + 1))
     assert hash_of("changed", [changed, *tracts[1:]]) != content_hash(release / "pz")
     with pytest.raises(NotFoundError, match="manifest"):
-        content_hash(tmp_path)
+        content_hash(tmp_path / "other" / "dataset")
+
+
+def test_companions_do_not_enter_the_hash():
+    files = [FileRecord("pz/dataset/Norder=0/Dir=0/Npix=1.parquet", "a", 1, 1), FileRecord("pz/properties", "b", 1)]
+    companion = FileRecord("pz_quality.parquet", "c", 1, 1)
+    assert hash_of_records(files) == hash_of_records([*files, companion])
+    assert hash_of_records([companion]) != hash_of_records([])
 
 
 def test_mixed_layouts_and_schemas_are_refused(tmp_path):
