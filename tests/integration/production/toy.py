@@ -20,7 +20,7 @@ from lsst.pipe.base import (
 )
 from lsst.pipe.base.all_dimensions_quantum_graph_builder import AllDimensionsQuantumGraphBuilder
 
-__all__ = ["DoubleTask", "GatherTask", "make_graph", "make_repository", "values"]
+__all__ = ["DoubleTask", "GatherTask", "files", "make_graph", "make_repository"]
 
 SKYMAP = "toy"
 KIND = "StructuredDataDict"
@@ -41,7 +41,7 @@ class DoubleTask(PipelineTask):
 
     def run(self, number):
         value = number["value"]
-        if value < 0:
+        if value < 0 and not Path(os.environ.get("PZ_TOY_MENDED", "/nowhere")).exists():
             raise ValueError(f"cannot double {value}")
         marker = os.environ.get("PZ_TOY_MARKER")
         if value == 13 and marker and not Path(marker).exists():
@@ -98,9 +98,6 @@ def make_graph(root, path, *, run="toy/out", records=True):
     return path
 
 
-def values(root, name):
-    """Read what the datastore has under a name, by tract."""
-    found = {}
-    for path in sorted(Path(root).glob(f"toy/out/{name}/**/*.yaml")):
-        found[path.stem] = path.read_text()
-    return found
+def files(root, name):
+    """The files that the datastore has for a dataset type, by name."""
+    return {path.name: path for path in sorted((Path(root) / "toy" / "out" / name).rglob("*.*"))}

@@ -30,6 +30,7 @@ __all__ = ["BpsExecutor", "BpsSettings"]
 
 _LOG = logging.getLogger(__name__)
 _LOG_NAME = "bps.log"
+_CANCEL_SECONDS = 120.0
 _ERROR_LINE = re.compile(r"[\w.]*(Error|Exception)\b")
 _WAITING_STATES = frozenset({"UNKNOWN", "UNREADY", "READY", "PENDING", "RUNNING", "HELD"})
 
@@ -145,19 +146,24 @@ class BpsExecutor:
     ) -> None:
         """Ask a batch system that took the jobs and returned, until it has ended them."""
         run_id = _run_id(directory / _LOG_NAME)
-        words = ["bps", "status", "--id", run_id, "--wms-service-class", str(document["wmsServiceClass"])]
+        whose = ["--id", run_id, "--wms-service-class", str(document["wmsServiceClass"])]
+        log = directory / "bps-status.log"
         states = _wms_states()
-        while True:
-            status = self._command(words, directory, environment, deadline, directory / "bps-status.log")
-            state = states.get(status)
-            if state is None:
-                last = _last_words(directory / "bps-status.log")
-                raise ExecutorError(f"bps status of {run_id} ended with {status}: {last}")
-            if state not in _WAITING_STATES:
-                return
-            if deadline is not None and time.monotonic() > deadline:
-                raise ExecutorError(f"the run {run_id} is still {state} after {self.settings.time_limit:g} s")
-            time.sleep(self.settings.poll_seconds)
+        try:
+            while True:
+                status = self._command(["bps", "status", *whose], directory, environment, deadline, log)
+                state = states.get(status)
+                if state is None:
+                    raise ExecutorError(f"bps status of {run_id} ended with {status}: {_last_words(log)}")
+                if state not in _WAITING_STATES:
+                    return
+                if deadline is not None and time.monotonic() > deadline:
+                    raise ExecutorError(f"the run {run_id} is still {state} after {self.settings.time_limit:g} s")
+                time.sleep(self.settings.poll_seconds)
+        except BaseException:
+            # Nobody waits for these jobs any more.
+            self._command(["bps", "cancel", *whose], directory, environment, time.monotonic() + _CANCEL_SECONDS, log)
+            raise
 
     def _command(
         self, words: list[str], directory: Path, environment: dict[str, str], deadline: float | None, log: Path
