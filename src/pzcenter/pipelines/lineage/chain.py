@@ -7,14 +7,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
-import pyarrow.compute as pc
 from lsst.daf.butler import Butler
 
 from pzcenter.errors import NotFoundError
 from pzcenter.pipelines.lineage.evidence import Evidence, open_for_reading
 from pzcenter.pipelines.lineage.find import datasets_of, find_tract
 from pzcenter.pipelines.lineage.graphs import GraphShelf, inputs_of_label, label_of_type
-from pzcenter.pipelines.lineage.records import DatasetFacts, Lineage, ModelFacts, QuantumFacts
+from pzcenter.pipelines.lineage.records import SHOWN, DatasetFacts, Lineage, ModelFacts, QuantumFacts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -24,9 +23,6 @@ if TYPE_CHECKING:
     from lsst.daf.butler import DatasetRef
 
 __all__ = ["trace_object"]
-
-SHOWN = ("z_best", "z_err68_low", "z_err68_high", "model_id", "band_mask", "flags")
-"""Columns of the row that are told with its lineage."""
 
 
 def trace_object(
@@ -191,25 +187,44 @@ class _Tracer:
     # ---- model -------------------------------------------------------------------------------------------------
 
     def _model(self, row: pa.Table) -> ModelFacts | None:
-        """Model of the row, by its number in ``pz_model``."""
-        tables = [facts for facts in self.datasets.values() if facts.dataset_type.startswith("pz_model_")]
-        held = [facts.id for facts in self.datasets.values() if facts.dataset_type.startswith("photoz_model_")]
-        if not tables or "model_id" not in row.column_names:
+        """Model of the row: by its number in ``pz_model``, or what the quality row of the tract says."""
+        held = self._ids_of("photoz_model_")
+        dataset = held[0] if held else None
+        if "model_id" not in row.column_names:
             return None
         number = row["model_id"][0].as_py()
-        table = self._get(tables[0].id)
-        rows = table.filter(pc.equal(table["model_id"], number)).to_pylist()
-        if not rows:
-            return None
-        found = rows[0]
-        return ModelFacts(
-            digest=found["checksum"],
-            algorithm=found["algorithm"],
-            version=found["version"],
-            bands=found["bands"],
-            model_id=number,
-            dataset=held[0] if held else None,
-            config=found["config"] or "",
-            n_train=found["n_train"],
-            training_sha256=found["training_checksum"],
-        )
+        for index in self._ids_of("pz_model_"):
+            for found in self._get(index).to_pylist():
+                if found["model_id"] == number:
+                    return _model_facts(found, found["checksum"], found["version"], dataset, number)
+        return self._model_of_tract(dataset)
+
+    def _model_of_tract(self, dataset: str | None) -> ModelFacts | None:
+        """Before the join rows have no number yet; a tract has one model."""
+        for quantum in (found for found in self.quanta.values() if found.label == "estimatePz"):
+            algo = label_of_type(self.datasets[quantum.outputs[0]].dataset_type)[1]
+            ref = self.butler.find_dataset(f"pz_quality_{algo}", quantum.data_id, collections=quantum.run)
+            if ref is not None:
+                found = self.butler.get(ref).to_pylist()[0]
+                return _model_facts(found, found["model_checksum"], found["model_version"], dataset, None)
+        return None
+
+    def _ids_of(self, prefix: str) -> list[str]:
+        return [facts.id for facts in self.datasets.values() if facts.dataset_type.startswith(prefix)]
+
+
+def _model_facts(
+    found: dict[str, Any], digest: str, version: str, dataset: str | None, number: int | None
+) -> ModelFacts:
+    return ModelFacts(
+        digest=digest,
+        algorithm=found["algorithm"],
+        version=version,
+        bands=found["bands"],
+        code_version=found.get("code_version"),
+        model_id=number,
+        dataset=dataset,
+        config=found["config"] or "",
+        n_train=found["n_train"],
+        training_sha256=found["training_checksum"],
+    )

@@ -189,6 +189,7 @@ def _model(document: ProvDocument, facts: ModelFacts, entities: dict[str, str]) 
         voprov__name=f"{facts.algorithm} {facts.bands}",
         pz__sha256=facts.digest,
         pz__version=facts.version,
+        pz__code_version=facts.code_version,
         pz__bands=facts.bands,
         pz__model_id=facts.model_id,
         pz__config=facts.config or None,

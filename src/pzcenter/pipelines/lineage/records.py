@@ -5,7 +5,23 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Campaign", "DatasetFacts", "Lineage", "ModelFacts", "QuantumFacts", "SignOff"]
+__all__ = [
+    "LINEAGE_NAME",
+    "PROV_NAME",
+    "SHOWN",
+    "Campaign",
+    "DatasetFacts",
+    "Lineage",
+    "ModelFacts",
+    "QuantumFacts",
+    "SignOff",
+]
+
+PROV_NAME, LINEAGE_NAME = "provenance.prov.json", "pz_lineage.parquet"
+"""Files of a package that say where its rows come from."""
+
+SHOWN = ("z_best", "z_err68_low", "z_err68_high", "model_id", "band_mask", "flags")
+"""Columns of the row that are told with its lineage."""
 
 
 @dataclass(frozen=True)
@@ -101,7 +117,9 @@ class ModelFacts:
     digest : str
         SHA-256 of its files.
     algorithm, version, bands : str
-        Method, version of PZ Center that made the estimate, bands joined by commas.
+        Method, version of the program that made the model, bands joined by commas.
+    code_version : str, optional
+        Version of the program that made the estimate with it.
     model_id : int, optional
         Row of ``pz_model``.
     dataset : str, optional
@@ -117,6 +135,7 @@ class ModelFacts:
     algorithm: str
     version: str
     bands: str
+    code_version: str | None = None
     model_id: int | None = None
     dataset: str | None = None
     config: str = ""

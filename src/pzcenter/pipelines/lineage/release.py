@@ -24,6 +24,7 @@ from pzcenter.pipelines.lineage.evidence import Evidence, open_for_reading
 from pzcenter.pipelines.lineage.find import datasets_of
 from pzcenter.pipelines.lineage.graphs import inputs_of_label, label_of_type
 from pzcenter.pipelines.lineage.prov import ProvDocument, add_config, add_sign_off, add_software
+from pzcenter.pipelines.lineage.records import LINEAGE_NAME, PROV_NAME
 from pzcenter.pipelines.lineage.steps import pipeline_definition, step_of_label, steps_before
 from pzcenter.pipelines.repository.dataset_types import DATASET_TYPES, PARTITION
 
@@ -34,9 +35,7 @@ if TYPE_CHECKING:
 
     from pzcenter.pipelines.lineage.records import Campaign
 
-__all__ = ["LINEAGE_NAME", "PROV_NAME", "ReleaseProvenance", "release_provenance"]
-
-PROV_NAME, LINEAGE_NAME = "provenance.prov.json", "pz_lineage.parquet"
+__all__ = ["ReleaseProvenance", "release_provenance"]
 
 
 @dataclass(frozen=True)
@@ -206,11 +205,12 @@ class _Release:
             for row in self.butler.get(ref).to_pylist():
                 model = document.add(
                     "entity",
-                    f"model/{row['checksum']}",
+                    f"model/{row['checksum']}/{row.get('code_version') or ''}",
                     prov__type="voprov:DatasetEntity",
                     voprov__name=f"{row['algorithm']} {row['bands']}",
                     pz__sha256=row["checksum"],
                     pz__version=row["version"],
+                    pz__code_version=row.get("code_version"),
                     pz__bands=row["bands"],
                     pz__model_id=row["model_id"],
                     pz__config=row["config"],
@@ -256,6 +256,6 @@ class _Release:
     def _add_quality(self, rows: dict[tuple[str, int], dict[str, Any]]) -> None:
         for ref in self.found[f"pz_quality_{self.method}"]:
             table = self.butler.get(ref)
-            if "model_digest" in table.column_names and table.num_rows:
+            if "model_checksum" in table.column_names and table.num_rows:
                 place = str(ref.dataId["skymap"]), int(ref.dataId["tract"])
-                rows[place]["model_digest"] = table["model_digest"][0].as_py()
+                rows[place]["model_digest"] = table["model_checksum"][0].as_py()
