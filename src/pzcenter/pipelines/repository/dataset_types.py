@@ -67,7 +67,7 @@ _SPECS = (
     ("pz_join_{algo}", PARTITION, TABLE, "joinPz", "One row: counts of the join with the object table."),
     ("pz_files_{algo}", PARTITION, TABLE, "consolidatePz", "Files of the catalogue that hold the rows of a tract."),
     ("pz_catalog_{algo}", RELEASE, DOCUMENT, "finishCatalog", "Manifest of the finished HATS catalogue."),
-    ("pz_qa_{algo}", PARTITION, DOCUMENT, "qaPz", "Sums of a tract: n(z), map counts, metrics."),
+    ("pz_qa_{algo}", PARTITION, TABLE, "qaPz", "Sums of a tract: n(z), map counts, metrics."),
     ("pz_nz_{algo}", RELEASE, TABLE, "qaMaps", "n(z) of the release."),
     ("pz_maps_{algo}", RELEASE, TABLE, "qaMaps", "Density and quality by HEALPix pixel."),
     ("pz_metrics_{algo}", RELEASE, TABLE, "qaMaps", "Metrics by tract and of the release."),
