@@ -49,6 +49,7 @@ class DatasetTypeSpec:
 
 _SPECS = (
     ("object", PARTITION, TABLE, "ingest", "Object table of a tract, as delivered."),
+    ("object_record", PARTITION, DOCUMENT, "ingest", "Origin of an object table: file, SHA-256, size, rows."),
     ("pz_truth", PARTITION, TABLE, "ingest", "Known redshifts of objects of a tract: objectId, z_spec."),
     ("pz_training_set", (), TABLE, "ingest", "Skinny table with z_spec to train on."),
     ("photoz_model_{algo}", (), MODEL, "trainPz", "Trained models of one method, one for each set of bands."),
