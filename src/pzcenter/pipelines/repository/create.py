@@ -37,8 +37,8 @@ def create_repository(
     root : path or URI
         New or empty directory for the configuration, and for the data where ``store`` is not given.
     db : str, optional
-        URL of the registry, such as ``postgresql://pz@host/name``; SQLite below ``root`` by default. A password does not
-        belong into it: see the file of passwords of the Butler (``LSST_DB_AUTH``).
+        URL of the registry, such as ``postgresql://pz@host/name``; SQLite below ``root`` by default. A password
+        does not belong into it: see the file of passwords of the Butler (``LSST_DB_AUTH``).
     store : str, optional
         Where the files go: a directory or ``s3://bucket/prefix``; below ``root`` by default.
     namespace : str, optional

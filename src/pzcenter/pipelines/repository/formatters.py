@@ -9,17 +9,19 @@ import os
 import tempfile
 import zipfile
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 from lsst.daf.butler import FormatterV2
 from lsst.daf.butler.formatters.parquet import ParquetFormatter
-from lsst.resources import ResourcePath
 
 from pzcenter.catalogs.readers import BATCH_SIZE
 from pzcenter.catalogs.writers import parquet_options
 from pzcenter.errors import ModelError
+
+if TYPE_CHECKING:
+    from lsst.resources import ResourcePath
 
 __all__ = ["FAST_TIER_VARIABLE", "ModelSetFormatter", "PzParquetFormatter", "QPFormatter", "TextFormatter"]
 
@@ -29,7 +31,7 @@ ZIP_EPOCH = (1980, 1, 1, 0, 0, 0)
 MAX_MODEL_BYTES = 4 * 2**30
 
 
-class PzParquetFormatter(ParquetFormatter):  # type: ignore[misc]
+class PzParquetFormatter(ParquetFormatter):
     """Arrow tables, encoded as our catalogues are; read through the fast tier where there is one."""
 
     default_extension = ".parquet"
@@ -55,7 +57,7 @@ class PzParquetFormatter(ParquetFormatter):  # type: ignore[misc]
         pq.write_table(table, uri.ospath, row_group_size=BATCH_SIZE, **parquet_options(table.schema))
 
 
-class ModelSetFormatter(FormatterV2):  # type: ignore[misc]
+class ModelSetFormatter(FormatterV2):
     """The models of a method: an uncompressed zip of their directories."""
 
     default_extension = ".zip"
@@ -93,7 +95,7 @@ def _check_members(archive: zipfile.ZipFile, path: str) -> None:
         raise ModelError(f"{path} unpacks to {total} bytes; at most {MAX_MODEL_BYTES} are accepted")
 
 
-class TextFormatter(FormatterV2):  # type: ignore[misc]
+class TextFormatter(FormatterV2):
     """One page of text, such as a report."""
 
     default_extension = ".html"
@@ -108,7 +110,7 @@ class TextFormatter(FormatterV2):  # type: ignore[misc]
         Path(uri.ospath).write_text(in_memory_dataset, encoding="utf-8")
 
 
-class QPFormatter(FormatterV2):  # type: ignore[misc]
+class QPFormatter(FormatterV2):
     """A ``qp`` ensemble, as HDF5."""
 
     default_extension = ".hdf5"
