@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from lsst.daf.butler import CollectionType, DataCoordinate, DatasetRef, DatasetType, FileDataset
+from lsst.daf.butler import DataCoordinate, DatasetRef, DatasetType, FileDataset
+from lsst.daf.butler.registry import CollectionType
 
 from pzcenter.catalogs.hats_layout import pixel_of_path
 from pzcenter.catalogs.storage import file_sha256
@@ -228,8 +229,8 @@ def _tract_of(path: Path, table: pa.Table) -> int:
         if extremes["min"] is not None:
             if extremes["min"] != extremes["max"]:
                 raise DataIdError(
-                    f"{path} holds objects of the tracts {extremes['min']} to {extremes['max']}; one file for each tract is "
-                    "accepted, or one file that is copied, which splits it (--transfer copy)"
+                    f"{path} holds objects of the tracts {extremes['min']} to {extremes['max']}; one file for each "
+                    "tract is accepted, or one file that is copied, which splits it (--transfer copy)"
                 )
             return int(extremes["min"])
     match = TRACT_IN_NAME.search(path.stem)

@@ -38,8 +38,8 @@ def add_models(
     algo : str
         Name under which the estimates will be known, such as ``template``.
     models : sequence of path, optional
-        Directories of saved models, one for each set of bands; without them ``algo`` is a method that needs no training,
-        and a model with its defaults is made for each of ``bands``.
+        Directories of saved models, one for each set of bands; without them ``algo`` is a method that needs no
+        training, and a model with its defaults is made for each of ``bands``.
     release : str
     bands : sequence of str
         Sets of one-letter bands, such as ``"griz"``.

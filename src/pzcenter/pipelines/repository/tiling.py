@@ -1,6 +1,6 @@
 """Tilings of the sky as skymaps of the Butler: Rubin's tracts, or HEALPix pixels of mixed order.
 
-A HEALPix pixel becomes a tract by its NUNIQ number, ``4 * 4**order + pixel`` (IVOA MOC 2.0, section 2.3.3), so that every
+A HEALPix pixel becomes a tract by its NUNIQ number, ``4 * 4**order + pixel`` (IVOA MOC 2.0), so that every
 HATS catalogue is a tiling, whatever the orders of its pixels.
 """
 
