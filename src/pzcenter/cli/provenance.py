@@ -23,8 +23,11 @@ MAIN_PACKAGES = ("pzcenter", "python", "numpy", "numba", "pyarrow", "lsst.daf.bu
 
 
 def provenance(
-    object_id: Annotated[int, typer.Argument(metavar="OBJECTID", help="Id of the object.")],
+    object_id: Annotated[int | None, typer.Argument(metavar="OBJECTID", help="Id of the object.")] = None,
     *,
+    first: Annotated[
+        bool, typer.Option("--first", metavar=FLAG, help="Any object, in place of an id: the first there is.")
+    ] = False,
     campaign: Annotated[
         Path | None, typer.Option("--campaign", metavar="DIR", help="Directory of the campaign that made the table.")
     ] = None,
@@ -64,6 +67,8 @@ def provenance(
 
     if sum(place is not None for place in (campaign, package, repo)) != 1:
         raise typer.BadParameter("give one of --campaign, --repo and --package")
+    if (object_id is None) != first:
+        raise typer.BadParameter("give an object id, or --first")
     if repo is not None and collections is None:
         raise typer.BadParameter("--repo needs --collections, such as --collections dp2/first")
     if package is not None:

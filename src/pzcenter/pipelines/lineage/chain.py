@@ -128,7 +128,8 @@ class _Tracer:
             return None
         edges = self.shelf.quantum(run=ref.run, label=label, data_id=ref.dataId.full_values, dataset=str(ref.id))
         if edges is not None:
-            everything = [self.butler.get_dataset(UUID(number)) for _, number in edges.inputs]
+            known = [self.butler.get_dataset(UUID(number)) for _, number in edges.inputs]
+            everything = [found for found in known if found is not None]
             number, evidence = edges.quantum_id, "graph"
         else:
             everything = [
@@ -136,9 +137,11 @@ class _Tracer:
                 for name in inputs_of_label(label, algo or "template")
                 for found in datasets_of(self.butler, name, self.collections)
             ]
+            if "tract" in ref.dataId.dimensions:
+                everything = [found for found in everything if self._concerns_the_row(found)]
             number = hashlib.sha256(f"{ref.run}/{label}/{ref.dataId}".encode()).hexdigest()[:32]
             evidence = "pipeline"
-        inputs = [found for found in everything if found is not None and self._concerns_the_row(found)]
+        inputs = [found for found in everything if self._concerns_the_row(found)]
         facts = QuantumFacts(
             id=number,
             label=label,

@@ -6,6 +6,8 @@ import hashlib
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from lsst.daf.butler import MissingDatasetTypeError
+
 if TYPE_CHECKING:
     from pathlib import Path
 
@@ -34,7 +36,8 @@ def open_for_reading(root: str | Path) -> Butler:
     """
     from pzcenter.pipelines.repository.open import open_repository
 
-    return open_repository(root)
+    butler: Butler = open_repository(root)
+    return butler
 
 
 class Evidence:
@@ -50,9 +53,16 @@ class Evidence:
         self._versions: dict[str, dict[str, str]] = {}
         self._configs: dict[tuple[str, str], str | None] = {}
 
+    def find(self, dataset_type: str, run: str, data_id: Any = None) -> DatasetRef | None:
+        """Look for a dataset in one run; None where it is not there, or where the repository does not know the type."""
+        try:
+            return self.butler.find_dataset(dataset_type, data_id, collections=run)
+        except MissingDatasetTypeError:
+            return None
+
     def ran(self, label: str, ref: DatasetRef) -> bool:
         """Whether a quantum of this task made datasets of this data id in the run of the dataset."""
-        return self.butler.find_dataset(f"{label}_metadata", ref.dataId, collections=ref.run) is not None
+        return self.find(f"{label}_metadata", ref.run, ref.dataId) is not None
 
     def measured(self, label: str, ref: DatasetRef) -> dict[str, Any]:
         """Times, cost and counts of the quantum that made a dataset, as its metadata have them.
@@ -69,7 +79,7 @@ class Evidence:
         dict
             ``started``, ``finished``, ``cpu_s``, ``peak_bytes``, ``counts``; empty where there are no metadata.
         """
-        found = self.butler.find_dataset(f"{label}_metadata", ref.dataId, collections=ref.run)
+        found = self.find(f"{label}_metadata", ref.run, ref.dataId)
         if found is None:
             return {}
         metadata = self.butler.get(found).to_dict()
@@ -87,7 +97,7 @@ class Evidence:
     def versions(self, run: str) -> dict[str, str]:
         """Versions of the packages of a run; empty where they were not written."""
         if run not in self._versions:
-            ref = self.butler.find_dataset("packages", collections=run)
+            ref = self.find("packages", run)
             packages = {} if ref is None else self.butler.get(ref)
             self._versions[run] = {str(name): str(number) for name, number in packages.items()}
         return self._versions[run]
@@ -96,7 +106,7 @@ class Evidence:
         """SHA-256 of a task's configuration as it was stored; None where it was not."""
         key = label, run
         if key not in self._configs:
-            ref = self.butler.find_dataset(f"{label}_config", collections=run)
+            ref = self.find(f"{label}_config", run)
             self._configs[key] = None if ref is None else self.sha256(ref)
         return self._configs[key]
 
@@ -109,9 +119,11 @@ class Evidence:
         return digest.hexdigest()
 
     def recorded_sha256(self, ref: DatasetRef) -> str | None:
-        """SHA-256 that was noted when a file came in; None for what the pipeline made."""
-        _ = ref
-        return None
+        """SHA-256 that was noted when an object table came in; None for everything else."""
+        if ref.datasetType.name != "object":
+            return None
+        record = self.find("object_record", ref.run, ref.dataId)
+        return None if record is None else self.butler.get(record).get("sha256")
 
 
 def _last(value: Any) -> Any:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lsst.daf.butler import Butler, DatasetRef
 
-__all__ = ["datasets_of", "find_tract"]
+__all__ = ["datasets_of", "find_tract", "first_object"]
 
 
 def find_tract(
@@ -95,3 +95,29 @@ def datasets_of(butler: Butler, dataset_type: str, collections: Any) -> list[Dat
                                           limit=None))  # fmt: skip
     except (MissingDatasetTypeError, MissingCollectionError):
         return []
+
+
+def first_object(butler: Butler, table: str, *, collections: str | Sequence[str]) -> int:
+    """Id of some object: that of the first row of the first tract.
+
+    Parameters
+    ----------
+    butler : Butler
+    table : str
+        Dataset type.
+    collections : str or sequence of str
+
+    Returns
+    -------
+    int
+
+    Raises
+    ------
+    NotFoundError
+        There is no such table, or all are empty.
+    """
+    for ref in sorted(datasets_of(butler, table, collections), key=lambda ref: tuple(ref.dataId.required_values)):
+        ids = butler.get(ref, parameters={"columns": ["objectId"]}).column("objectId")
+        if len(ids):
+            return int(ids[0].as_py())
+    raise NotFoundError(f"no rows in datasets {table!r} of {collections}")

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
@@ -24,7 +25,7 @@ from pzcenter.pipelines.lineage.records import (
     SignOff,
 )
 
-__all__ = ["trace_in_package"]
+__all__ = ["first_object_of_package", "trace_in_package"]
 
 TABLE = "pz"
 COLLECTION, TASK, APPROVAL = "pz:collection/", "pz:task/", "pz:approval/"
@@ -89,17 +90,44 @@ def trace_in_package(directory: str | Path, object_id: int, *, checksums: bool =
 
 def _row(root: Path, object_id: int) -> tuple[Path, FileRecord, dict[str, Any]]:
     """Catalogue, file and row; only files whose range of ids has the id are opened."""
-    catalogs = [path.parent for path in sorted(root.rglob(MANIFEST_NAME)) if _is_pz(path.parent)]
-    if not catalogs:
-        raise NotFoundError(f"{root} has no finished PZ catalogue: no {MANIFEST_NAME} of a table {TABLE!r}")
+    catalogs = _catalogs(root)
     for catalog in catalogs:
         for record in Manifest.read(catalog).files:
             if record.id_min is None or record.id_max is None or not record.id_min <= object_id <= record.id_max:
                 continue
-            found = pq.read_table(catalog / record.path, filters=[("objectId", "==", object_id)], partitioning=None)
+            found = _rows_of(catalog / record.path, object_id)
             if found.num_rows:
                 return catalog, record, found.to_pylist()[0]
     raise NotFoundError(f"no row with objectId {object_id} in {', '.join(str(catalog) for catalog in catalogs)}")
+
+
+def _rows_of(path: Path, object_id: int) -> pa.Table:
+    try:
+        return pq.read_table(path, filters=[("objectId", "==", object_id)], partitioning=None)
+    except (pa.ArrowInvalid, FileNotFoundError) as error:
+        raise FileFormatError(f"{path} is missing or damaged: {error}") from error
+
+
+def first_object_of_package(directory: str | Path) -> int:
+    """Id of some object of a package: the smallest of its first file.
+
+    Raises
+    ------
+    NotFoundError
+        There is no PZ catalogue, or it has no rows.
+    """
+    for catalog in _catalogs(Path(directory)):
+        for record in Manifest.read(catalog).files:
+            if record.id_min is not None:
+                return record.id_min
+    raise NotFoundError(f"the PZ catalogue of {directory} has no rows")
+
+
+def _catalogs(root: Path) -> list[Path]:
+    catalogs = [path.parent for path in sorted(root.rglob(MANIFEST_NAME)) if _is_pz(path.parent)]
+    if not catalogs:
+        raise NotFoundError(f"{root} has no finished PZ catalogue: no {MANIFEST_NAME} of a table {TABLE!r}")
+    return catalogs
 
 
 def _is_pz(directory: Path) -> bool:
