@@ -19,23 +19,33 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pzcenter.catalogs import photometry_of
+from pzcenter.catalogs.conversion import Converter
 from pzcenter.catalogs.densities import code_column
-from pzcenter.catalogs.join_objects import join_objects
+from pzcenter.catalogs.ingest_qa import ingest_qa
+from pzcenter.catalogs.join_objects import join_objects, object_positions
+from pzcenter.catalogs.pixel_split import PixelSet
+from pzcenter.catalogs.release_files import release_files
 from pzcenter.catalogs.skinny_partition import skinny_partition
 from pzcenter.catalogs.storage import file_sha256
-from pzcenter.catalogs.writers import parquet_options
+from pzcenter.catalogs.tiling import SkyCounts, choose_pixels
+from pzcenter.catalogs.writers import parquet_options, write_partition
 from pzcenter.estimators import get_estimator, load_model
+from pzcenter.estimators.protocol import default_z_grid
 from pzcenter.pipelines.partition import estimate_partition
 from pzcenter.schema import detect_mapping
 from pzcenter.science.packing import encoding_names, get_encoding
 from pzcenter.simulation import simulate
+from pzcenter.validation.tract_sums import sum_tract
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from numpy.typing import NDArray
 
+    from pzcenter.catalogs.join_objects import JoinCounts
+    from pzcenter.catalogs.manifest import FileRecord
     from pzcenter.estimators import Estimator
+    from pzcenter.schema.mapping import Mapping
     from pzcenter.simulation import SimulationReport
 
 __all__ = ["N_OBJ", "measure_production"]
@@ -46,6 +56,7 @@ LARGE = 3
 """How many times as many objects show how memory grows."""
 REPEATS = 2
 SEED = 20
+MARGIN_ARCSEC = 10.0
 _POSITION = ("objectId", "ra", "dec", "_healpix_29")
 
 T = TypeVar("T")
@@ -92,23 +103,27 @@ class _Production:
 
     def measure(self) -> dict[str, Any]:
         file = next(iter(sorted(self.sky.object_path.glob("*.parquet"))))
+        tract = int(pq.read_table(file, columns=["tract"]).column(0)[0].as_py())
         mapping = detect_mapping(pq.read_schema(file).names)
-        columns = _columns_to_read(file, mapping)
-        objects = self._timed("read_object", lambda: pq.read_table(file, columns=columns))
+        narrowed = mapping.present_in(pq.read_schema(file).names)
+        columns = list(Converter(narrowed, ()).columns)
+        objects = self._timed("read_object", lambda: pq.read_table(file, columns=columns, partitioning=None))
         self.n_bytes["object"] = _column_bytes(file, columns) / self.n_obj
-        skinny = self._timed("skinny", lambda: skinny_partition(objects, mapping)).table
+        self._timed("ingest_qa", lambda: ingest_qa(objects, narrowed))
+        skinny = self._timed("skinny", lambda: skinny_partition(objects, narrowed, tract=tract).table)
         skinny = self._through_disk("skinny", skinny)
         model = self._model(skinny)
         estimate_partition(skinny.slice(0, 2), model)  # compiles
         product = self._timed("estimate", lambda: estimate_partition(skinny, model))
-        memory = self._memory(skinny, model)
         estimate = self._through_disk("estimate", product.pz)
         pdf = self._through_disk("pdf", product.pz_pdf)
-        ids = skinny.select(list(_POSITION))
-        joined, _counts = self._timed("join", lambda: join_objects(ids, estimate))
-        self._through_disk("pz", joined)
-        self._through_disk("catalog_pz", joined)
-        self._through_disk("catalog_pdf", pdf)
+        ids = [narrowed.object_id, narrowed.ra, narrowed.dec]
+        positions = self._timed("read_ids", lambda: pq.read_table(file, columns=ids, partitioning=None))
+        joined, _ = self._timed("join", lambda: self._join(positions, narrowed, estimate, tract))
+        pz = self._through_disk("pz", joined)
+        self._consolidate(pz, pdf, tract)
+        self._timed("qa", lambda: sum_tract(pz, pdf, tract=tract))
+        memory = self._memory(skinny, model, tract)
         density = model.estimate(photometry_of(skinny, model.bands)).pdf
         return {
             "n_obj": self.n_obj,
@@ -121,13 +136,37 @@ class _Production:
             **memory,
         }
 
+    @staticmethod
+    def _join(positions: pa.Table, mapping: Mapping, estimate: pa.Table, tract: int) -> tuple[pa.Table, JoinCounts]:
+        return join_objects(object_positions(positions, mapping, tract=tract), estimate)
+
+    def _consolidate(self, pz: pa.Table, pdf: pa.Table, tract: int) -> None:
+        """Files of the three catalogues."""
+        pixels = self._pixels(pz)
+        files = self._timed(
+            "split", lambda: release_files(pz, pdf, pixels, tract=tract, margin_arcsec=MARGIN_ARCSEC)
+        )  # fmt: skip
+        root = self.root / "catalog"
+
+        def write() -> list[FileRecord]:
+            return [
+                write_partition(rows, root / name, path, durable=False)
+                for name, parts in files.items()
+                for path, rows in parts.items()
+            ]
+
+        self.n_bytes["catalog"] = sum(record.n_bytes for record in self._timed("write_catalog", write)) / self.n_obj
+
     def _model(self, skinny: pa.Table) -> Estimator:
         if Path(self.method).is_dir():
             return load_model(Path(self.method))
         estimator = get_estimator(self.method)
         if not estimator.needs_training:
             return estimator.default()
-        return estimator.train(photometry_of(skinny), self._redshifts(skinny))
+        z_spec = self._redshifts(skinny)
+        z_grid = default_z_grid()
+        known = (z_spec > z_grid[0]) & (z_spec < z_grid[-1])
+        return estimator.train(photometry_of(skinny.filter(pa.array(known))), z_spec[known])
 
     def _redshifts(self, skinny: pa.Table) -> NDArray[np.float64]:
         truth = pa.concat_tables(pq.read_table(file) for file in sorted(self.sky.truth_path.glob("*.parquet")))
@@ -172,25 +211,33 @@ class _Production:
         file_sha256(path)
         return (time.process_time() - begin) / path.stat().st_size
 
-    def _memory(self, skinny: pa.Table, model: Estimator) -> dict[str, float]:
-        """Fit a line to the peak of the process at two sizes."""
+    def _memory(self, skinny: pa.Table, model: Estimator, tract: int) -> dict[str, float]:
+        """Fit a line to the peak of the process at two sizes, through all steps that hold a whole partition."""
         small = _peak_bytes()
-        large = pa.concat_tables([skinny] * LARGE).combine_chunks()
+        large = pa.concat_tables(_with_other_ids(skinny, shift) for shift in range(LARGE)).combine_chunks()
         product = estimate_partition(large, model)
-        path = self.root / "large.parquet"
-        pq.write_table(product.pz_pdf, path, **parquet_options(product.pz_pdf.schema))
+        pq.write_table(product.pz_pdf, self.root / "large.parquet", **parquet_options(product.pz_pdf.schema))
+        joined, _ = join_objects(large.select(["objectId", "ra", "dec"]), product.pz)
+        files = release_files(joined, product.pz_pdf, self._pixels(joined), tract=tract, margin_arcsec=MARGIN_ARCSEC)
+        sum_tract(joined, product.pz_pdf, tract=tract)
         # At the very least what must be there at one time: the rows that come in, and those that go out.
         least = (large.nbytes + product.pz.nbytes + product.pz_pdf.nbytes) / large.num_rows
+        del files
         slope = max((_peak_bytes() - small) / ((LARGE - 1) * self.n_obj), least)
         return {"memory_bytes": max(small - slope * self.n_obj, 0.0), "memory_bytes_per_object": slope}
 
+    def _pixels(self, table: pa.Table) -> PixelSet:
+        """Pixels as large as the partition."""
+        counts = SkyCounts()
+        counts.add(table.column("_healpix_29").to_numpy())
+        return PixelSet.of((order, pixel) for order, pixel, _ in choose_pixels(counts, table.num_rows))
 
-def _columns_to_read(file: Path, mapping: Any) -> list[str]:
-    from pzcenter.catalogs.conversion import Converter
 
-    names = pq.read_schema(file).names
-    narrowed = mapping.present_in([*names, mapping.object_id])
-    return [name for name in Converter(narrowed, ()).columns if name in names]
+def _with_other_ids(skinny: pa.Table, shift: int) -> pa.Table:
+    """The same rows as other objects."""
+    ids = skinny.column("objectId").to_numpy()
+    place = skinny.schema.get_field_index("objectId")
+    return skinny.set_column(place, skinny.schema.field(place), pa.array(ids + shift * (ids.max() - ids.min() + 1)))
 
 
 def _column_bytes(file: Path, columns: list[str]) -> int:

@@ -31,7 +31,7 @@ STEPS: dict[str, tuple[str, ...]] = {
     "step1": ("read_object", "ingest_qa", "skinny", "write_skinny"),
     "step3": ("read_skinny", "estimate", "write_estimate", "write_pdf"),
     "step5": ("read_ids", "read_estimate", "join", "write_pz"),
-    "step6": ("read_pz", "read_pdf", "split", "write_catalog_pz", "write_catalog_pdf"),
+    "step6": ("read_pz", "read_pdf", "split", "write_catalog"),
     "step7": ("read_pz", "read_pdf", "qa"),
     "deliver": ("checksum",),
 }
@@ -114,7 +114,7 @@ class ProductionPlan:
     bytes_written : float
         By the tasks, all tables together.
     bytes_out : float
-        To be delivered: PZ table and densities in the default encoding.
+        To be delivered: PZ table, densities in the default encoding, margins.
     table_bytes : dict of str to float
         Each table of the campaign.
     pdf_bytes : dict of str to dict
@@ -224,7 +224,7 @@ def plan_production(
     wall_s = parallel_s / used + tail_s + driver_s
     table_bytes = {name: n_obj * size for name, size in rates.bytes.items() if name != "object"}
     bytes_in = n_obj * rates.bytes["object"]
-    bytes_out = table_bytes["catalog_pz"] + table_bytes["catalog_pdf"]
+    bytes_out = table_bytes["catalog"]
     memory = rates.memory_bytes + rates.memory_bytes_per_object * min(rows_per_partition, n_obj)
     left_s = days * DAY_S - driver_s - tail_s
     return ProductionPlan(
@@ -266,8 +266,7 @@ def plan_production(
 def _step_seconds(n_obj: int, rates: Rates) -> dict[str, float]:
     """CPU seconds of each step."""
     per_object = {**rates.cpu_s}
-    delivered = rates.bytes["catalog_pz"] + rates.bytes["catalog_pdf"]
-    per_object["checksum"] = rates.checksum_cpu_s * delivered
+    per_object["checksum"] = rates.checksum_cpu_s * rates.bytes["catalog"]
     return {step: n_obj * sum(per_object[stage] for stage in stages) for step, stages in STEPS.items()}
 
 
