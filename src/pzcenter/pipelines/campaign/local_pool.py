@@ -1,0 +1,270 @@
+"""Execute a graph on this machine, by processes that last.
+
+``pipetask run -j`` starts a process for each quantum, which costs seconds of imports. Here a worker reads the graph
+once, keeps one quantum-backed butler, and executes quantum after quantum. Nothing is written to the registry: see
+:mod:`pzcenter.pipelines.campaign.collect`.
+
+The parts of the middleware that are half public are used in this file and in ``graph.py`` alone.
+"""
+
+from __future__ import annotations
+
+import copy
+import errno
+import resource
+import time
+import uuid
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import networkx as nx
+
+from pzcenter.errors import ConfigError, StorageError
+from pzcenter.pipelines.campaign.bps_outcome import QuantumOutcome, check_graph
+from pzcenter.pipelines.campaign.graph import read_graph
+from pzcenter.pipelines.pool import run_tasks
+
+from lsst.daf.butler import ButlerConfig, QuantumBackedButler  # isort: skip - after the mending of zip files
+from lsst.pipe.base.single_quantum_executor import SingleQuantumExecutor  # isort: skip
+from lsst.utils.threads import disable_implicit_threading  # isort: skip
+
+if TYPE_CHECKING:
+    import os
+    from collections.abc import Callable
+    from pathlib import Path
+
+__all__ = ["LocalExecutor", "QuantumDone", "quantum_backed_butler"]
+
+
+@dataclass(frozen=True)
+class QuantumDone:
+    """What a worker says of a quantum that it executed.
+
+    Parameters
+    ----------
+    quantum_id : str
+    wall_s, cpu_s : float
+    peak_bytes : int
+        Largest resident memory of the worker so far.
+    skipped : bool
+        It was done already.
+    """
+
+    quantum_id: str
+    wall_s: float
+    cpu_s: float
+    peak_bytes: int
+    skipped: bool
+
+
+class LocalExecutor:
+    """Executes ready graphs on this machine.
+
+    Parameters
+    ----------
+    repository : path or URI
+    workers : int
+        Processes.
+    fail_fast : bool
+        Stop at the first failure.
+    debug : bool
+        Import ``debug.py`` before each task, where there is one.
+    progress : callable, optional
+        Called with each outcome as it comes.
+    should_stop : callable, optional
+        Asked after each quantum whether to stop; those in flight are finished.
+    """
+
+    def __init__(
+        self,
+        repository: str | os.PathLike[str],
+        *,
+        workers: int = 1,
+        fail_fast: bool = False,
+        debug: bool = False,
+        progress: Callable[[QuantumOutcome, QuantumDone | None], None] | None = None,
+        should_stop: Callable[[], bool] | None = None,
+    ) -> None:
+        self.repository = str(repository)
+        self.workers = workers
+        self.fail_fast = fail_fast
+        self.debug = debug
+        self.progress = progress or (lambda _outcome, _done: None)
+        self.should_stop = should_stop or (lambda: False)
+
+    def execute(self, graph_path: Path, run: str) -> list[QuantumOutcome]:
+        """Execute a graph and say how each of its quanta ended. Again with the same graph, only what is missing runs.
+
+        Parameters
+        ----------
+        graph_path : Path
+            With datastore records.
+        run : str
+            Its output run.
+
+        Returns
+        -------
+        list of QuantumOutcome
+            Of the quanta that were tried or blocked; fewer than the graph has where it was stopped.
+
+        Raises
+        ------
+        StorageError
+            The disk is full: the others would meet the same.
+        """
+        graph = read_graph(graph_path)
+        check_graph(graph)
+        self._write_init_outputs(graph, run)
+        tasks = graph.quantum_only_xgraph
+        outcomes: dict[uuid.UUID, QuantumOutcome] = {}
+        # Within a step a task either waits for all quanta of the one before it or for none.
+        for generation in nx.topological_generations(tasks):
+            ready = []
+            for quantum_id in _in_data_order(tasks, generation):
+                failed = [each for each in tasks.predecessors(quantum_id) if outcomes[each].state != "done"]
+                if failed:
+                    reason = f"{outcomes[failed[0]].task} {_words(outcomes[failed[0]].data_id)} failed"
+                    outcomes[quantum_id] = _outcome(tasks, quantum_id, "blocked", reason)
+                    self.progress(outcomes[quantum_id], None)
+                else:
+                    ready.append(quantum_id)
+            if not self._execute_ready(graph_path, tasks, ready, outcomes):
+                break
+        return list(outcomes.values())
+
+    def _execute_ready(
+        self, graph_path: Path, tasks: Any, ready: list[uuid.UUID], outcomes: dict[uuid.UUID, QuantumOutcome]
+    ) -> bool:
+        """Execute quanta that do not wait for each other; whether to go on."""
+        running = run_tasks(
+            [str(quantum_id) for quantum_id in ready],
+            _execute_quantum,
+            workers=min(self.workers, len(ready)),
+            initializer=_prepare_worker,
+            initargs=(self.repository, str(graph_path), self.debug),
+        )
+        try:
+            for each in running:
+                quantum_id = uuid.UUID(each.task)
+                if _is_full_disk(each.exception):
+                    raise StorageError(
+                        f"no space left for {_label(tasks, quantum_id)}: {each.error}"
+                    ) from each.exception
+                state, words = ("done", "") if each.result is not None else ("failed", each.error)
+                outcomes[quantum_id] = _outcome(tasks, quantum_id, state, words)
+                self.progress(outcomes[quantum_id], each.result)
+                if (self.fail_fast and state == "failed") or self.should_stop():
+                    return False
+        finally:
+            running.close()
+        return True
+
+    def _write_init_outputs(self, graph: Any, run: str) -> None:
+        """Configurations and versions, once for a run; refuses those of another configuration."""
+        butler = quantum_backed_butler(self.repository, graph)
+        try:
+            graph.init_output_run(butler)
+        except Exception as error:
+            raise ConfigError(
+                f"run {run!r} was begun with another configuration or other versions: {str(error).strip()}; "
+                "continue in a new run"
+            ) from error
+        finally:
+            butler.close()
+
+
+def quantum_backed_butler(repository: str, graph: Any) -> Any:
+    """Butler that reads and writes the datasets of a graph without asking a registry."""
+    inputs, outputs = set(), set()
+    records: dict[str, Any] = {}
+    for node in graph.quantum_only_xgraph.nodes.values():
+        quantum = node["quantum"]
+        inputs |= {ref.id for refs in quantum.inputs.values() for ref in refs}
+        inputs |= {ref.id for ref in quantum.initInputs.values()}
+        outputs |= {ref.id for refs in quantum.outputs.values() for ref in refs}
+        for name, data in (quantum.datastore_records or {}).items():
+            if name in records:
+                records[name].update(data)
+            else:
+                records[name] = copy.deepcopy(data)
+    for label in graph.pipeline_graph.tasks:
+        outputs |= {ref.id for ref in graph.get_init_outputs(label).values()}
+    outputs |= {ref.id for ref in graph.get_init_outputs("").values()}
+    return QuantumBackedButler.from_predicted(
+        config=ButlerConfig(repository),
+        predicted_inputs=inputs - outputs,
+        predicted_outputs=outputs,
+        dimensions=graph.pipeline_graph.universe,
+        datastore_records=records,
+        dataset_types={node.name: node.dataset_type for node in graph.pipeline_graph.dataset_types.values()},
+    )
+
+
+# ---- in the workers ------------------------------------------------------------------------------------------------
+
+_WORKER: dict[str, Any] = {}
+
+
+def _prepare_worker(repository: str, graph_path: str, debug: bool) -> None:
+    """Read the graph and open its datasets; once per process."""
+    disable_implicit_threading()
+    graph = read_graph(graph_path)
+    butler = quantum_backed_butler(repository, graph)
+    # The executor closes the butler after each quantum; this one lasts.
+    butler.close = lambda: None
+    executor = SingleQuantumExecutor(
+        limited_butler_factory=lambda _quantum: butler,
+        skip_existing=True,
+        clobber_outputs=True,
+        enable_lsst_debug=debug,
+    )
+    _WORKER.update(nodes=graph.quantum_only_xgraph.nodes, executor=executor)
+
+
+def _execute_quantum(quantum_id: str) -> QuantumDone:
+    wall, cpu = time.monotonic(), time.process_time()
+    node = _WORKER["nodes"][uuid.UUID(quantum_id)]
+    result = _WORKER["executor"].execute(node["pipeline_node"], node["quantum"], quantum_id=uuid.UUID(quantum_id))
+    return QuantumDone(
+        quantum_id,
+        wall_s=time.monotonic() - wall,
+        cpu_s=time.process_time() - cpu,
+        peak_bytes=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+        skipped=bool(result.skipped_existing),
+    )
+
+
+# ---- small things --------------------------------------------------------------------------------------------------
+
+
+def _in_data_order(tasks: Any, quanta: list[uuid.UUID]) -> list[uuid.UUID]:
+    """By task and data id, so that a run is the same whenever it is repeated."""
+    return sorted(quanta, key=lambda each: (tasks.nodes[each]["task_label"], _words(_data_id(tasks, each))))
+
+
+def _data_id(tasks: Any, quantum_id: uuid.UUID) -> dict[str, Any]:
+    required = tasks.nodes[quantum_id]["quantum"].dataId.required
+    return {str(name): value for name, value in required.items()}
+
+
+def _words(data_id: dict[str, Any]) -> str:
+    return ", ".join(
+        f"{name}={value:08d}" if isinstance(value, int) else f"{name}={value}" for name, value in data_id.items()
+    )
+
+
+def _label(tasks: Any, quantum_id: uuid.UUID) -> str:
+    return f"{tasks.nodes[quantum_id]['task_label']} ({_words(_data_id(tasks, quantum_id))})"
+
+
+def _outcome(tasks: Any, quantum_id: uuid.UUID, state: Any, error: str) -> QuantumOutcome:
+    label = tasks.nodes[quantum_id]["task_label"]
+    return QuantumOutcome(str(quantum_id), label, _data_id(tasks, quantum_id), state, error)
+
+
+def _is_full_disk(error: BaseException | None) -> bool:
+    while error is not None:
+        if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
