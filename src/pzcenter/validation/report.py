@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import base64
-import io
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from importlib import resources
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import pzcenter
 from pzcenter.errors import StorageError
 from pzcenter.schema import PZFlag
 
 from .metric_info import METRICS
+from .page import figure_uri, render_page
 from .plots import make_figures
 from .sample import POINTS
 from .summary import summary_sentences
-from .table import format_number
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-    from matplotlib.figure import Figure
 
     from .sample import ValidationSample
     from .table import MetricTable
@@ -156,16 +150,10 @@ def make_report(
     StorageError
         The file could not be written.
     """
-    from jinja2 import Environment, StrictUndefined
-
-    environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
-    environment.filters |= {"number": format_number, "count": _count, "words": _words}
-    template = environment.from_string(
-        resources.files("pzcenter.validation").joinpath("report.html").read_text(encoding="utf-8")
-    )
     facts = facts or RunFacts()
     figures = make_figures(sample, table, point=point)
-    html = template.render(
+    html = render_page(
+        "report.html",
         facts=facts,
         point=point,
         points=POINTS,
@@ -174,9 +162,8 @@ def make_report(
         summary=summary_sentences(sample, table, point=point),
         metrics=METRICS,
         flags=_flag_rows(sample),
-        figures=[(name, CAPTIONS[name], _data_uri(figure)) for name, figure in figures.items()],
+        figures=[(name, CAPTIONS[name], figure_uri(figure)) for name, figure in figures.items()],
         made_at=(made_at or datetime.now(UTC)).strftime("%Y-%m-%d %H:%M UTC"),
-        version=pzcenter.__version__,
     )
     return _write(Path(path), html)
 
@@ -194,23 +181,6 @@ def _write(path: Path, text: str) -> Path:
     return path
 
 
-def _data_uri(figure: Figure) -> str:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", metadata={"Software": None})
-    return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
 def _flag_rows(sample: ValidationSample) -> list[tuple[str, str, int]]:
     """Name, meaning and number of objects of each flag that occurs."""
     return [(name, PZFlag[name].meaning, count) for name, count in sample.flag_counts.items() if count]
-
-
-def _count(value: int) -> str:
-    return f"{value:,}"
-
-
-def _words(value: Any) -> str:
-    """Any value of the run facts as text: large numbers in full with commas, small ones with four digits."""
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return str(value)
-    return f"{value:,.0f}" if isinstance(value, int) or abs(value) >= 1000 else f"{value:.4g}"

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pzcenter.validation.sample import ValidationSample
 
-__all__ = ["plot_sky"]
+__all__ = ["cell_corners", "plot_sky"]
 
 _PER_CELL = 30  # objects that a cell should hold on average
 _MAX_ORDER = 9  # cells of 7 arcmin
@@ -50,7 +50,7 @@ def plot_sky(sample: ValidationSample, *, point: str = "z_best") -> Figure | Non
     quality = np.array([np.median(part) for part in np.split(error[row_order], first[1:])])
     cell_area = 4.0 * np.pi * np.degrees(1.0) ** 2 / (12.0 * 4.0**order)  # square degrees
     density = counts / cell_area
-    corners = _corners(cells, order, ra)
+    corners = cell_corners(cells, order, ra)
 
     figure = new_figure(8.8, 4.6)
     left, right = figure.subplots(1, 2, sharex=True, sharey=True)
@@ -90,7 +90,7 @@ def _cells(
     return order, cells, first, row_order
 
 
-def _corners(cells: NDArray[np.int64], order: int, ra: NDArray[np.float64]) -> NDArray[np.float64]:
+def cell_corners(cells: NDArray[np.int64], order: int, ra: NDArray[np.float64]) -> NDArray[np.float64]:
     """Corners of the cells, (n_cell, 4, 2), in degrees, unwrapped around the middle of the sample."""
     from cdshealpix import nested
 
