@@ -69,15 +69,15 @@ def _print(made: ProductionPlan) -> None:
     from pzcenter.cli.screen import bytes_text, plain_table, seconds_text, stdout
 
     rates = made.rates
-    title = f"{made.n_obj:,} objects with {made.method} on {made.cores:,} cores"
-    work = plain_table(title, step="left", core_hours="right", ms_per_object="right")
+    stdout().print(f"[bold]{made.n_obj:,} objects with {made.method} on {made.cores:,} cores[/]\n", soft_wrap=True)
+    work = plain_table(step="left", core_hours="right", ms_per_object="right")
     for step, seconds in {**made.step_core_s, "middleware": made.middleware_core_s}.items():
         work.add_row(step, f"{seconds / 3600:,.1f}", f"{1e3 * seconds / made.n_obj:.4f}")
     total = made.core_hours * 3600
     work.add_row("all", f"{made.core_hours:,.1f}", f"{1e3 * total / made.n_obj:.4f}")
     stdout().print(work)
 
-    needed = "no number of cores is enough" if made.cores_needed is None else f"{made.cores_needed:,} cores are enough"
+    needed = _enough(made.cores_needed)
     answer = "fits" if made.fits else "does not fit"
     facts = {
         "wall time": f"{_days(made.wall_s)}; {answer} in {made.days:g} days, for which {needed}",
@@ -87,8 +87,9 @@ def _print(made: ProductionPlan) -> None:
         "graphs": f"{made.n_graphs:,} submissions, {made.n_quanta:,} quanta, {bytes_text(made.graph_bytes)}",
         "registry": f"{made.n_datasets:,} datasets, {bytes_text(made.registry_bytes)}",
         "in flight": f"{100 * made.in_flight_share:.2g} % of the work, lost when all workers die at once",
-        "read": f"{bytes_text(made.bytes_in)} of the object table",
-        "written": f"{bytes_text(made.bytes_written)} by the tasks",
+        "object table": f"{bytes_text(made.bytes_in)}, the columns that are needed",
+        "storage": f"{bytes_text(made.bytes_written)} written, {bytes_text(made.bytes_read)} read: "
+        f"{bytes_text(made.throughput)}/s while it lasts",
         "delivered": f"{bytes_text(made.bytes_out)}",
     }
     table = plain_table(what="left", value="left")
@@ -114,6 +115,12 @@ def _print(made: ProductionPlan) -> None:
     where = f"on {rates['n_obj']:,} objects, {rates['installation']['processor']}"
     source = f"\nRates measured {rates['measured']} {where}. Middleware: {made.middleware['source']}."
     stdout().print(source, style="dim", markup=False, soft_wrap=True)
+
+
+def _enough(cores: int | None) -> str:
+    if cores is None:
+        return "no number of cores is enough"
+    return "one core is enough" if cores == 1 else f"{cores:,} cores are enough"
 
 
 def _days(seconds: float) -> str:

@@ -37,6 +37,9 @@ STEPS: dict[str, tuple[str, ...]] = {
 }
 """Measured stages of each step; steps 2 and 4 add nothing that grows with the objects."""
 
+READ = ("object", "skinny", "estimate", "pz", "pdf", "pz", "pdf")
+"""Tables that the steps read, each as often as it is read."""
+
 OPTIONAL_TYPES = frozenset({"pz_truth", "photoz_ensemble_{algo}"})
 """Dataset types that a plain production does not have for each partition."""
 DATASETS_OF_A_QUANTUM = 2
@@ -113,6 +116,8 @@ class ProductionPlan:
         Columns of the object table that are read.
     bytes_written : float
         By the tasks, all tables together.
+    bytes_read : float
+        By the tasks.
     bytes_out : float
         To be delivered: PZ table, densities in the default encoding, margins.
     table_bytes : dict of str to float
@@ -148,6 +153,7 @@ class ProductionPlan:
     cores_needed: int | None
     bytes_in: float
     bytes_written: float
+    bytes_read: float
     bytes_out: float
     table_bytes: dict[str, float]
     pdf_bytes: dict[str, dict[str, float | None]]
@@ -166,9 +172,14 @@ class ProductionPlan:
         """All work of the workers."""
         return (sum(self.step_core_s.values()) + self.middleware_core_s) / HOUR_S
 
+    @property
+    def throughput(self) -> float:
+        """Bytes per second that storage must read and write, so that it holds nobody up."""
+        return (self.bytes_read + self.bytes_written) / self.wall_s
+
     def as_dict(self) -> dict[str, Any]:
         """As plain numbers and texts, for JSON."""
-        return {**asdict(self), "core_hours": self.core_hours}
+        return {**asdict(self), "core_hours": self.core_hours, "throughput": self.throughput}
 
 
 def plan_production(
@@ -245,6 +256,7 @@ def plan_production(
         cores_needed=math.ceil(parallel_s / left_s) if left_s > 0 else None,
         bytes_in=bytes_in,
         bytes_written=sum(table_bytes.values()),
+        bytes_read=n_obj * sum(rates.bytes[name] for name in READ),
         bytes_out=bytes_out,
         table_bytes=table_bytes,
         pdf_bytes=_pdf_bytes(n_obj, rates),
