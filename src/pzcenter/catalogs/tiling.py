@@ -6,16 +6,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pzcenter.errors import UsageError
 from pzcenter.science.sky import healpix_at_order
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["HEALPIX_SKYMAP", "MAX_TILE_ORDER", "SkyCounts", "choose_pixels", "nuniq_of", "pixel_of_nuniq"]
-
-HEALPIX_SKYMAP = "healpix_nuniq"
-"""Name of the sky map whose tracts are HEALPix pixels, each numbered by its NUNIQ."""
+__all__ = ["MAX_TILE_ORDER", "SkyCounts", "choose_pixels"]
 
 MAX_TILE_ORDER = 10
 """Smallest pixels, 12 arcmin^2: 150,000 objects in one are 45 million per square degree."""
@@ -75,37 +71,3 @@ def choose_pixels(sky: SkyCounts, max_rows: int) -> list[tuple[int, int, int]]:
         chosen += [(order, int(p), int(n)) for p, n in zip(pixels[closed], n_obj[closed], strict=True)]
         too_full = pixels[is_open & ~fits]
     return sorted(chosen, key=lambda pixel: pixel[1] << 2 * (29 - pixel[0]))
-
-
-def nuniq_of(order: int, pixel: int) -> int:
-    """Number that stands for a HEALPix pixel of any order.
-
-    Parameters
-    ----------
-    order, pixel : int
-        HEALPix order and NESTED pixel number.
-
-    Returns
-    -------
-    int
-        ``4 * 4**order + pixel``.
-
-    References
-    ----------
-    Reinecke & Hivon 2015, A&A 580, A132, section 3.2.
-    """
-    return (1 << 2 * (order + 1)) + pixel
-
-
-def pixel_of_nuniq(nuniq: int) -> tuple[int, int]:
-    """Order and NESTED number of the HEALPix pixel that a NUNIQ stands for.
-
-    Raises
-    ------
-    UsageError
-        It stands for none.
-    """
-    if nuniq < 4:
-        raise UsageError(f"NUNIQ numbers of HEALPix pixels begin at 4; got {nuniq}")
-    order = (nuniq.bit_length() - 3) // 2
-    return order, nuniq - (1 << 2 * (order + 1))

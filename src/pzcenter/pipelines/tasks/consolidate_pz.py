@@ -13,8 +13,8 @@ from lsst.pipe.base.connectionTypes import Input, Output
 from pzcenter.catalogs.manifest import FileRecord
 from pzcenter.catalogs.pixel_split import PixelSet
 from pzcenter.catalogs.release_files import MARGIN, release_files
-from pzcenter.catalogs.tiling import HEALPIX_SKYMAP, pixel_of_nuniq
 from pzcenter.pipelines.repository.dataset_types import PARTITION, RELEASE
+from pzcenter.pipelines.repository.tiling import HEALPIX_SKYMAP, order_and_pixel
 
 from .catalog_store import CatalogStore
 
@@ -116,7 +116,7 @@ class ConsolidatePzTask(PipelineTask):
         Struct
             ``tables``: see :func:`pzcenter.catalogs.release_files.release_files`.
         """
-        own_pixel = pixel_of_nuniq(tract) if skymap == HEALPIX_SKYMAP else None
+        own_pixel = order_and_pixel(tract) if skymap == HEALPIX_SKYMAP else None
         tables = release_files(
             pz,
             pdf,

@@ -16,8 +16,9 @@ from lsst.pipe.base.simple_pipeline_executor import SimplePipelineExecutor
 from pzcenter.catalogs import Manifest, convert, open_catalog, verify_manifest
 from pzcenter.catalogs.content_hash import content_hash
 from pzcenter.catalogs.densities import code_column, codes_of, grid_metadata, grid_of
-from pzcenter.catalogs.tiling import SkyCounts, choose_pixels, nuniq_of, pixel_of_nuniq
-from pzcenter.errors import ChecksumError, ConfigError, PartitionError, SchemaError, UsageError
+from pzcenter.catalogs.tiling import SkyCounts, choose_pixels
+from pzcenter.errors import ChecksumError, ConfigError, PartitionError, SchemaError
+from pzcenter.pipelines.repository.tiling import nuniq, order_and_pixel
 from pzcenter.pipelines.tasks.catalog_store import CatalogStore
 from pzcenter.pipelines.tasks.consolidate_pz import ConsolidatePzTask, records_of
 from pzcenter.pipelines.tasks.finish_catalog import FinishCatalogTask
@@ -97,16 +98,14 @@ def make_repository(root, tables, *, skymap=SKYMAP, pixels=None):
     return butler
 
 
-def consolidate(butler, destination, run, *, tasks=(ConsolidatePzTask, FinishCatalogTask), **finish):
+def consolidate(butler, destination, run, *, tasks=(ConsolidatePzTask, FinishCatalogTask), inputs=()):
     """Run step 6; the description of the catalogue."""
     graph = PipelineGraph()
     for task in tasks:
         config = task.ConfigClass()
         config.destination = str(destination)
-        if task is FinishCatalogTask:
-            config.update(**finish)
         graph.add_task(task._DefaultName, task, config)
-    executor_butler = Butler.from_config(butler=butler, collections=[RUN], run=run)
+    executor_butler = Butler.from_config(butler=butler, collections=[*inputs, RUN], run=run)
     executor = SimplePipelineExecutor.from_pipeline_graph(graph, butler=executor_butler)
     executor.run(register_dataset_types=True, save_versions=False)
     if FinishCatalogTask in tasks:
@@ -200,8 +199,8 @@ def test_lsdb_joins_it_with_the_object_catalogue(release, tables, tmp_path):
 def test_tracts_that_are_pixels_have_one_file_each(tmp_path):
     tables = {}
     for pixel in (1140, 1141):
-        tract = nuniq_of(4, pixel)
-        assert pixel_of_nuniq(tract) == (4, pixel)
+        tract = nuniq(4, pixel)
+        assert order_and_pixel(tract) == (4, pixel)
         pz, pdf = make_tract(100)
         hpx29 = (np.arange(N_OBJ) * 10**12) + (pixel << 50)
         pz = pz.set_column(3, "_healpix_29", pa.array(hpx29)).set_column(0, "objectId", pa.array(hpx29 >> 3))
@@ -221,7 +220,7 @@ def test_an_object_outside_the_tiling_is_an_error_of_its_tract(tables):
     with pytest.raises(SchemaError, match=r"objects lie outside all \d+ pixels of the tiling: object 100\d+ at ra"):
         task.run(pz, pdf, pixels.slice(1), tract=100)
     with pytest.raises(SchemaError, match="tract 2164 is the pixel 1140 of order 4"):
-        task.run(pz, pdf, pixels, tract=nuniq_of(4, 1140), skymap="healpix_nuniq")
+        task.run(pz, pdf, pixels, tract=nuniq(4, 1140), skymap="healpix_nuniq")
     assert len(task.run(pz, pdf, pixels, tract=100).tables["pz"]) == pixels.num_rows
     assert task.metadata["n_obj"] == N_OBJ
 
@@ -250,22 +249,12 @@ def test_lost_and_foreign_files_are_refused(butler, tmp_path):
     path = min((tmp_path / "pz_pdf").rglob("tract_101.parquet"))
     content = path.read_bytes()
     path.unlink()
-    graph = PipelineGraph()
-    config = FinishCatalogTask.ConfigClass()
-    config.destination = str(tmp_path)
-    graph.add_task("finishCatalog", FinishCatalogTask, config)
-
-    def finish_into(run):
-        finish = Butler.from_config(butler=butler, collections=["step6/021", RUN], run=run)
-        executor = SimplePipelineExecutor.from_pipeline_graph(graph, butler=finish)
-        executor.run(register_dataset_types=True, save_versions=False)
-
     with pytest.raises(ChecksumError, match=r"1 files of pz_pdf are missing or have another size .*tract_101.parquet"):
-        finish_into("step6/022")
+        consolidate(butler, tmp_path, "step6/022", tasks=(FinishCatalogTask,), inputs=["step6/021"])
     path.write_bytes(content)
     path.with_name("tract_99.parquet").write_bytes(content)
     with pytest.raises(ChecksumError, match=r"pz_pdf holds 1 files that no tract of this run wrote: .*tract_99"):
-        finish_into("step6/023")
+        consolidate(butler, tmp_path, "step6/023", tasks=(FinishCatalogTask,), inputs=["step6/021"])
 
 
 def test_destinations():
@@ -273,5 +262,3 @@ def test_destinations():
         CatalogStore(" ")
     with pytest.raises(ConfigError, match="known URI"):
         CatalogStore("nowhere://x/y")
-    with pytest.raises(UsageError, match="begin at 4"):
-        pixel_of_nuniq(3)
