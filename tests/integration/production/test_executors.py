@@ -65,12 +65,15 @@ def test_bps_tells_what_failed_and_goes_on_with_what_is_missing(toy, tmp_path):
     root, submit_root = tmp_path / "repo", tmp_path / "submit"
     toy.make_repository(root, {1: 1, 2: -2, 3: 3, 4: 13})
     graph = toy.make_graph(root, tmp_path / "toy.qg")
-    executor = BpsExecutor(BpsSettings(tracts_per_job=2), root, submit_root)
+    told = []
+    settings = BpsSettings(tracts_per_job=2)
+    executor = BpsExecutor(settings, root, submit_root, progress=lambda outcome, _done: told.append(outcome))
 
     first = executor.execute(graph, "toy/out")
     # bps ended with 0. One quantum failed; the one whose process was killed was tried again.
     assert states(first) == {("double", "done"): 3, ("double", "failed"): 1, ("gather", "blocked"): 1}
     assert [outcome.error for outcome in first if outcome.state == "failed"] == ["ValueError: cannot double -2"]
+    assert states(told) == states(first)
     assert (tmp_path / "killed-once").exists()
     assert_private_and_clean(submit_root)
     jobs = {path.stem for path in submit_root.rglob("logs/tracts0/*.stderr")}
@@ -175,4 +178,5 @@ def test_a_submission_that_fails_or_lasts_says_so(toy, tmp_path):
         BpsExecutor(wrong, root, submit_root).execute(graph, "toy/out")
     with pytest.raises(ExecutorError, match="did not end within 2 s"):
         BpsExecutor(BpsSettings(time_limit=2), root, submit_root).execute(graph, "toy/out")
+    assert BpsExecutor(BpsSettings(), root, submit_root, should_stop=lambda: True).execute(graph, "toy/out") == []
     assert_private_and_clean(submit_root)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import json
-import logging
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 import networkx as nx
 from lsst.daf.butler import ButlerConfig, QuantumBackedButler
@@ -13,17 +12,25 @@ from lsst.daf.butler import ButlerConfig, QuantumBackedButler
 from pzcenter.errors import ExecutorError
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
 
-__all__ = ["QuantumOutcome", "check_graph", "quantum_outcomes"]
-
-_LOG = logging.getLogger(__name__)
+__all__ = [
+    "BLOCKED",
+    "NOT_TRIED",
+    "QuantumOutcome",
+    "Report",
+    "check_graph",
+    "quantum_key",
+    "quantum_outcomes",
+    "read_reports",
+]
 
 SILENT = "it ended without an error and without any output: its inputs could not be read where it ran"
-VANISHED = "it left neither outputs nor an error: its job was ended from outside, or never began"
+BLOCKED = "a quantum that it needs failed"
+NOT_TRIED = "it left neither outputs nor an error: its job was ended from outside, or never began"
 
 
 @dataclass(frozen=True)
@@ -47,6 +54,14 @@ class QuantumOutcome:
     data_id: dict[str, Any]
     state: Literal["done", "failed", "blocked"]
     error: str = ""
+
+
+class Report(NamedTuple):
+    """What a job said of a quantum: which, its status in the words of the middleware, and its error."""
+
+    key: str
+    status: str
+    error: str
 
 
 def check_graph(graph: PredictedQuantumGraph) -> None:
@@ -101,7 +116,7 @@ def quantum_outcomes(
         for quantum_id, node in nodes.items()
     }
     stored = _stored(repository, graph, [ref for written in refs.values() for ref in written])
-    said = _said(reports)
+    said = {report.key: report.error for report in read_reports(reports, set()) if report.error}
     found: list[QuantumOutcome] = []
     failed: set[Any] = set()
     for quantum_id, node in _in_order(graph):
@@ -116,9 +131,9 @@ def quantum_outcomes(
         if ended_well and any_product:
             state, error = "done", ""
         elif failed.intersection(graph.quantum_only_xgraph.predecessors(quantum_id)):
-            state, error = "blocked", "a quantum that it needs failed"
+            state, error = "blocked", BLOCKED
         else:
-            state, error = "failed", said.get(_key(label, data_id)) or (SILENT if ended_well else VANISHED)
+            state, error = "failed", said.get(quantum_key(label, data_id)) or (SILENT if ended_well else NOT_TRIED)
         if state != "done":
             failed.add(quantum_id)
         found.append(QuantumOutcome(str(quantum_id), label, data_id, state, error))
@@ -153,24 +168,38 @@ def _stored(repository: str, graph: PredictedQuantumGraph, refs: list[Any]) -> M
             butler.close()
 
 
-def _said(reports: Path | None) -> dict[str, str]:
-    """The last error of each quantum, from the jobs' reports, which name a failed quantum by task and data id."""
-    said: dict[str, str] = {}
+def read_reports(reports: Path | None, seen: set[str]) -> Iterator[Report]:
+    """What jobs said, oldest first, of those that have not been seen.
+
+    Parameters
+    ----------
+    reports : Path, optional
+        Directory; it need not be there.
+    seen : set of str
+        Names of reports that were read; those that are read now are added.
+
+    Yields
+    ------
+    Report
+        A failed quantum is named by task and data id alone.
+    """
     if reports is None or not reports.is_dir():
-        return said
+        return
     for path in sorted(reports.glob("*.json"), key=lambda path: (path.stat().st_mtime_ns, path.name)):
+        if path.name in seen:
+            continue
         try:
             document = json.loads(path.read_text(encoding="utf-8"))
         except ValueError:
-            _LOG.warning("report of a job is cut off: name=%s", path.name)
+            # Of a job that is writing it, or was ended while it did.
             continue
+        seen.add(path.name)
         for quantum in document.get("quantaReports", []):
             error = quantum.get("exceptionInfo")
-            if error:
-                key = _key(quantum["taskLabel"], quantum["dataId"])
-                said[key] = f"{error['className'].rsplit('.', 1)[-1]}: {error['message']}"
-    return said
+            words = f"{error['className'].rsplit('.', 1)[-1]}: {error['message']}" if error else ""
+            yield Report(quantum_key(quantum["taskLabel"], quantum["dataId"]), quantum["status"], words)
 
 
-def _key(label: str, data_id: Mapping[str, Any]) -> str:
+def quantum_key(label: str, data_id: Mapping[str, Any]) -> str:
+    """Name of a quantum that its reports use too."""
     return json.dumps([label, dict(data_id)], sort_keys=True)
