@@ -15,7 +15,7 @@ from pzcenter.catalogs.columns import int_column
 from pzcenter.catalogs.densities import ENCODING, code_column, codes_of, grid_metadata, grid_of
 from pzcenter.catalogs.storage import atomic_path
 from pzcenter.catalogs.writers import finish_dataset, write_partition
-from pzcenter.errors import FileFormatError, SchemaError
+from pzcenter.errors import FileFormatError, MissingDependencyError, SchemaError
 from pzcenter.schema import arrow_schema
 from pzcenter.science.packing import get_encoding
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from pzcenter.catalogs.readers import Catalog
 
-__all__ = ["export_qp", "import_qp", "is_qp_file"]
+__all__ = ["export_qp", "import_qp", "is_qp_file", "qp_ensemble"]
 
 BATCH_ROWS = 20_000
 """Objects unpacked at one time: 24 MB on 301 points."""
@@ -78,6 +78,43 @@ def export_qp(catalog: Catalog, path: Path, columns: Sequence[str]) -> int:
             zmode[rows] = _modes(pdf, z_grid)
             done += batch.num_rows
     return done
+
+
+def qp_ensemble(pz_pdf: pa.Table) -> Any:
+    """Give packed densities as a ``qp`` ensemble in memory, 1.2 kB for each object.
+
+    Parameters
+    ----------
+    pz_pdf : pa.Table
+
+    Returns
+    -------
+    qp.Ensemble
+        Of type ``interp``, with object ids and modes; NaN where there is no estimate.
+
+    Raises
+    ------
+    MissingDependencyError
+        ``qp`` is not installed.
+    SchemaError
+        The table has no packed densities.
+    """
+    try:
+        import qp
+    except ImportError as error:
+        raise MissingDependencyError("a qp ensemble needs the package qp-prob: pip install qp-prob") from error
+    z_grid = grid_of(pz_pdf.schema)
+    encoding = get_encoding(ENCODING)
+    yvals = np.empty((pz_pdf.num_rows, z_grid.size), dtype=np.float32)
+    modes = np.empty(pz_pdf.num_rows)
+    done = 0
+    for batch in pz_pdf.select(["objectId", "pdf_code", "pdf_max"]).to_batches(BATCH_ROWS):
+        rows = slice(done, done + batch.num_rows)
+        yvals[rows] = _unpack(batch, encoding, z_grid)
+        modes[rows] = _modes(yvals[rows], z_grid)
+        done += batch.num_rows
+    ancil = {"object_id": int_column(pz_pdf.column("objectId"), "objectId"), "zmode": modes}
+    return qp.Ensemble(qp.interp, data={"xvals": z_grid, "yvals": yvals, "norm": False, "warn": False}, ancil=ancil)
 
 
 def _modes(pdf: NDArray[np.float32], z_grid: NDArray[np.float64]) -> NDArray[np.float64]:

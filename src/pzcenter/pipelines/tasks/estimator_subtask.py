@@ -79,8 +79,7 @@ class StoredModels:
     """Choice ``model``: the models of ``photoz_model_{algo}``, of whatever method."""
 
     ConfigClass = StoredModelsConfig
-    needs_stored = True
-    key: str | None = None
+    needs_stored: ClassVar[bool] = True
 
     def __init__(self, config: StoredModelsConfig) -> None:
         self.config = config
@@ -106,19 +105,13 @@ class MethodModels:
         Its settings. They make the models of a method that needs no training; a trained model has its own.
     """
 
+    ConfigClass: ClassVar[type[MethodConfig]] = MethodConfig
+    method: ClassVar[str] = ""
+    needs_stored: ClassVar[bool] = False
+    """Whether the models are read, and not made from the settings."""
+
     def __init__(self, config: MethodConfig) -> None:
         self.config = config
-        self.method = config.method_name
-
-    @property
-    def needs_stored(self) -> bool:
-        """Whether the models are read, and not made from the settings."""
-        return get_estimator(self.method).needs_training
-
-    @property
-    def key(self) -> str | None:
-        """Identity of the models that are made from the settings; None where they are read."""
-        return None if self.needs_stored else f"{self.method}:{self.config.method_settings().model_dump_json()}"
 
     def models(self, stored: ModelSet | None, band_sets: tuple[tuple[str, ...], ...]) -> ModelSet:
         """Models to estimate with.
@@ -286,8 +279,14 @@ def _as_plain(value: Any) -> Any:
 
 
 def _method_choice(method: str) -> type[MethodModels]:
-    name = f"{method}Models"
-    return type(name, (MethodModels,), {"ConfigClass": method_config(method), "__module__": __name__, "__doc__": None})
+    space = {
+        "ConfigClass": method_config(method),
+        "method": method,
+        "needs_stored": get_estimator(method).needs_training,
+        "__module__": __name__,
+        "__doc__": f"Choice ``{method}``.",
+    }
+    return type(f"{method}Models", (MethodModels,), space)
 
 
 method_registry: Any = _pex.makeRegistry("Installed methods.")
