@@ -6,7 +6,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 
-from pzcenter.catalogs import finish_dataset, open_catalog, write_partition
+from pzcenter.catalogs import data_path, finish_dataset, open_catalog, write_partition
 from pzcenter.catalogs.hats_layout import MarginOf, write_collection
 from pzcenter.catalogs.pixel_split import PixelSet
 from pzcenter.catalogs.release_files import CATALOGS, MARGIN, release_files
@@ -75,7 +75,6 @@ def objects(run, tmp_path_factory):
     records = []
     for partition in open_catalog(run / "pz").partitions:
         rows = partition.read(["objectId", "ra", "dec", "_healpix_29"])
-        path = f"dataset/{partition.name.replace('/Npix', '/Dir=0/Npix')}.parquet"
-        records.append(write_partition(rows, root, path))
+        records.append(write_partition(rows, root, data_path(partition.name)))
     finish_dataset(root, records, table="object", schema=rows.schema)
     return root
