@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import tempfile
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 from lsst.resources import ResourcePath
 
+from pzcenter.catalogs.storage import TEMPORARY_DIRECTORY
 from pzcenter.catalogs.writers import encode_partition, write_partition
 from pzcenter.errors import ConfigError, PZCenterError, StorageError
 
@@ -127,6 +129,11 @@ class CatalogStore:
         with _store_errors(root):
             paths = ResourcePath.findFileResources([root.join("dataset", forceDirectory=True)], file_filter=_DATA)
             return {str(uri.relative_to(root)): int(uri.size()) for uri in paths}
+
+    def remove_unfinished(self, catalog: str) -> None:
+        """Remove what killed writers left beside a catalogue; call it when all writers have ended."""
+        if self.directory is not None:
+            shutil.rmtree(self.directory / catalog / TEMPORARY_DIRECTORY, ignore_errors=True)
 
     def _join(self, catalog: str, path: str, *, directory: bool = False) -> Any:
         return self.uri.join(f"{catalog}/{path}".strip("/"), forceDirectory=directory)

@@ -17,6 +17,7 @@ from pzcenter.pipelines.repository.dataset_types import PARTITION, RELEASE
 from pzcenter.pipelines.repository.tiling import HEALPIX_SKYMAP, order_and_pixel
 
 from .catalog_store import CatalogStore
+from .work_record import recorded_work
 
 __all__ = ["ConsolidatePzConfig", "ConsolidatePzConnections", "ConsolidatePzTask", "records_of", "records_table"]
 
@@ -86,15 +87,17 @@ class ConsolidatePzTask(PipelineTask):
         """Read, cut, write the files, record them."""
         store = CatalogStore(self.config.destination, algo=self.config.connections.algo)
         data_id = butlerQC.quantum.dataId
-        tables = self.run(**butlerQC.get(inputRefs), tract=int(data_id["tract"]), skymap=str(data_id["skymap"])).tables
-        entries = [
-            (catalog, store.write_table(rows, catalog, path))
-            for catalog, files in tables.items()
-            for path, rows in files.items()
-        ]
-        self.metadata["n_files"] = len(entries)
-        self.metadata["n_bytes"] = sum(record.n_bytes for _, record in entries)
-        butlerQC.put(records_table(entries), outputRefs.files)
+        with recorded_work(self.metadata):
+            inputs = butlerQC.get(inputRefs)
+            tables = self.run(**inputs, tract=int(data_id["tract"]), skymap=str(data_id["skymap"])).tables
+            entries = [
+                (catalog, store.write_table(rows, catalog, path))
+                for catalog, files in tables.items()
+                for path, rows in files.items()
+            ]
+            self.metadata["n_files"] = len(entries)
+            self.metadata["n_bytes"] = sum(record.n_bytes for _, record in entries)
+            butlerQC.put(records_table(entries), outputRefs.files)
 
     def run(self, pz: pa.Table, pdf: pa.Table, pixels: pa.Table, *, tract: int, skymap: str = "") -> Struct:
         """Cut the tables into files, in memory.

@@ -21,6 +21,7 @@ from pzcenter.schema import pz_flag_table
 
 from .catalog_store import CatalogStore
 from .consolidate_pz import MARGIN_ARCSEC, records_of
+from .work_record import recorded_work
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -97,15 +98,16 @@ class FinishCatalogTask(PipelineTask):
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:
         """Read, check, write."""
         store = CatalogStore(self.config.destination, algo=self.config.connections.algo)
-        tables = butlerQC.get(inputRefs)
-        tracts = [int(ref.dataId["tract"]) for ref in inputRefs.files]
-        facts = self.run(files=dict(zip(tracts, tables["files"], strict=True)), plan=tables["plan"])
-        manifests = {name: self._finish(store, name, records) for name, records in facts.records.items() if records}
-        companions = self._write_companions(store, tables["models"], tables["quality"])
-        with store.workspace() as root:
-            name = f"pz_{self.config.connections.algo}"
-            write_collection(root, name=name, primary="pz", margins=[MARGIN] if MARGIN in manifests else [])
-        butlerQC.put(self._describe(store, manifests, companions, facts), outputRefs.catalog)
+        with recorded_work(self.metadata):
+            tables = butlerQC.get(inputRefs)
+            tracts = [int(ref.dataId["tract"]) for ref in inputRefs.files]
+            facts = self.run(files=dict(zip(tracts, tables["files"], strict=True)), plan=tables["plan"])
+            manifests = {name: self._finish(store, name, records) for name, records in facts.records.items() if records}
+            companions = self._write_companions(store, tables["models"], tables["quality"])
+            with store.workspace() as root:
+                name = f"pz_{self.config.connections.algo}"
+                write_collection(root, name=name, primary="pz", margins=[MARGIN] if MARGIN in manifests else [])
+            butlerQC.put(self._describe(store, manifests, companions, facts), outputRefs.catalog)
 
     def run(self, files: dict[int, pa.Table], plan: pa.Table) -> Struct:
         """Check that each object of the release is in exactly one tract's files, in memory.
@@ -151,6 +153,7 @@ class FinishCatalogTask(PipelineTask):
 
     def _finish(self, store: CatalogStore, catalog: str, records: Sequence[FileRecord]) -> Manifest:
         """Write the properties, lists, footers and manifest of one catalogue."""
+        store.remove_unfinished(catalog)
         _require_same_files(store.data_files(catalog), records, catalog)
         schema = store.footer(catalog, records[0].path).schema.to_arrow_schema()
         footers = None

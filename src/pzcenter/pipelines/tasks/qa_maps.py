@@ -14,6 +14,8 @@ from pzcenter.validation.release_report import release_report
 from pzcenter.validation.release_sums import ReleaseSums
 from pzcenter.validation.release_tables import maps_table, metrics_table, nz_table
 
+from .work_record import recorded_work
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -59,11 +61,12 @@ class QaMapsTask(PipelineTask):
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:
         """Read tract by tract, add, write."""
-        handles = sorted(butlerQC.get(inputRefs.qa), key=lambda handle: int(handle.dataId["tract"]))
-        title = f"Photometric redshifts: {butlerQC.quantum.dataId['skymap']}"
-        run = getattr(outputRefs.report, "run", "")
-        outputs = self.run((handle.get() for handle in handles), title=f"{title}, {run}", made_at=datetime.now(UTC))
-        butlerQC.put(outputs, outputRefs)
+        with recorded_work(self.metadata):
+            handles = sorted(butlerQC.get(inputRefs.qa), key=lambda handle: int(handle.dataId["tract"]))
+            title = f"Photometric redshifts: {butlerQC.quantum.dataId['skymap']}"
+            run = getattr(outputRefs.report, "run", "")
+            outputs = self.run((handle.get() for handle in handles), title=f"{title}, {run}", made_at=datetime.now(UTC))
+            butlerQC.put(outputs, outputRefs)
 
     def run(self, qa: Iterable[pa.Table], *, title: str = "", made_at: datetime | None = None) -> Struct:
         """Add up, in memory of the pixels of the map.

@@ -12,6 +12,8 @@ from pzcenter.pipelines.repository.dataset_types import PARTITION
 from pzcenter.validation.release_maps import MAP_ORDER
 from pzcenter.validation.tract_sums import sum_tract
 
+from .work_record import recorded_work
+
 if TYPE_CHECKING:
     import pyarrow as pa
 
@@ -57,10 +59,11 @@ class QaPzTask(PipelineTask):
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:
         """Read, count, write."""
-        inputs = butlerQC.get(inputRefs)
-        truth = inputs.get("truth")
-        outputs = self.run(inputs["pz"], inputs["pdf"], truth, tract=int(butlerQC.quantum.dataId["tract"]))
-        butlerQC.put(outputs, outputRefs)
+        with recorded_work(self.metadata):
+            inputs = butlerQC.get(inputRefs)
+            truth = inputs.get("truth")
+            outputs = self.run(inputs["pz"], inputs["pdf"], truth, tract=int(butlerQC.quantum.dataId["tract"]))
+            butlerQC.put(outputs, outputRefs)
 
     def run(self, pz: pa.Table, pdf: pa.Table, truth: pa.Table | None = None, *, tract: int) -> Struct:
         """Count, in memory.

@@ -257,6 +257,16 @@ def test_lost_and_foreign_files_are_refused(butler, tmp_path):
         consolidate(butler, tmp_path, "step6/023", tasks=(FinishCatalogTask,), inputs=["step6/021"])
 
 
+def test_what_a_killed_writer_left_is_removed(butler, release, tmp_path):
+    left = tmp_path / "pz" / ".tmp" / "4711-tract_100.parquet"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(b"PAR1 half a file")
+    description = consolidate(butler, tmp_path, "step6/031")
+    assert not left.parent.exists()
+    verify_manifest(tmp_path / "pz")
+    assert description["content_hash"] == release[1]["content_hash"]
+
+
 def test_destinations():
     with pytest.raises(ConfigError, match="consolidatePz:destination"):
         CatalogStore(" ")
