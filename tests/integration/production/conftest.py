@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 
 
-def _load(name):
+def _load(name, as_name=None):
     """A module beside this file; tests are not a package."""
-    spec = importlib.util.spec_from_file_location(f"production_{name}", Path(__file__).with_name(f"{name}.py"))
+    place = Path(__file__).with_name(f"{name}.py")
+    spec = importlib.util.spec_from_file_location(as_name or f"production_{name}", place)
     module = importlib.util.module_from_spec(spec)
     sys.modules[spec.name] = module
     spec.loader.exec_module(module)
@@ -50,3 +51,10 @@ def s3_uri(s3, monkeypatch):
     for name, value in s3.environment().items():
         monkeypatch.setenv(name, value)
     return s3.new_bucket()
+
+
+@pytest.fixture(scope="session")
+def toy():
+    """The toy pipeline, under the name by which other processes import it."""
+    pytest.importorskip("lsst.ctrl.bps.parsl")
+    return _load("toy", "toy")

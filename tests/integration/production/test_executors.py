@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import stat
-import sys
 import textwrap
 from collections import Counter
 from pathlib import Path
@@ -19,16 +17,6 @@ from pzcenter.pipelines.campaign.bps import BpsExecutor, BpsSettings
 
 HERE = Path(__file__).parent
 SECRET = "a-password-that-must-not-be-found"
-
-
-@pytest.fixture(scope="session")
-def toy():
-    """The toy pipeline, under the name by which other processes import it."""
-    spec = importlib.util.spec_from_file_location("toy", HERE / "toy.py")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules["toy"] = module
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -20,6 +20,8 @@ from lsst.pipe.base import (
 )
 from lsst.pipe.base.all_dimensions_quantum_graph_builder import AllDimensionsQuantumGraphBuilder
 
+from pzcenter.pipelines.repository.create import create_repository
+
 __all__ = ["DoubleTask", "GatherTask", "files", "make_graph", "make_repository"]
 
 SKYMAP = "toy"
@@ -69,9 +71,9 @@ class GatherTask(PipelineTask):
         return Struct(total={"value": sum(one["value"] for one in doubled)})
 
 
-def make_repository(root, numbers, *, config=None):
+def make_repository(root, numbers, **back_end):
     """A repository with one number for each tract."""
-    Butler.makeRepo(str(root), config=config)
+    create_repository(root, **back_end)
     with Butler.from_config(str(root), writeable=True) as butler:
         butler.registry.insertDimensionData(
             "skymap", {"name": SKYMAP, "hash": b"toy", "tract_max": 100, "patch_nx_max": 1, "patch_ny_max": 1}

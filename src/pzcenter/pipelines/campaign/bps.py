@@ -82,7 +82,8 @@ class BpsExecutor:
         should_stop: Callable[[], bool] | None = None,
     ) -> None:
         self.settings = settings
-        self.repository = str(repository)
+        # Jobs begin in another directory.
+        self.repository = str(repository) if "://" in str(repository) else str(Path(repository).resolve())
         self.submit_root = Path(submit_root).resolve()
         self.name = name
         self.progress = progress or (lambda _outcome, _done: None)
