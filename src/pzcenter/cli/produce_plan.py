@@ -31,9 +31,9 @@ def plan(
     rows_per_partition: Annotated[
         int, typer.Option("--rows-per-partition", metavar="N", help="Objects of a partition.", min=1)
     ] = 150_000,
-    quanta_per_graph: Annotated[
-        int, typer.Option("--quanta-per-graph", metavar="N", help="Most quanta of one submission.", min=1)
-    ] = 50_000,
+    tracts_per_submission: Annotated[
+        int, typer.Option("--tracts-per-submission", metavar="N", help="Most partitions of one graph.", min=1)
+    ] = 2000,
     measure: Annotated[
         bool, typer.Option("--measure", metavar=FLAG, help="Measure the rates anew; otherwise those kept are used.")
     ] = False,
@@ -57,7 +57,7 @@ def plan(
         rates,
         days=days,
         rows_per_partition=rows_per_partition,
-        quanta_per_graph=quanta_per_graph,
+        tracts_per_submission=tracts_per_submission,
     )
     if as_json:
         print_json(made.as_dict())

@@ -72,9 +72,10 @@ def provenance(
     if repo is not None and collections is None:
         raise typer.BadParameter("--repo needs --collections, such as --collections dp2/first")
     if package is not None:
-        from pzcenter.pipelines.lineage.package import trace_in_package
+        from pzcenter.pipelines.lineage.package import first_object_of_package, trace_in_package
 
-        found = trace_in_package(package, object_id, checksums=checksums)
+        number = first_object_of_package(package) if object_id is None else object_id
+        found = trace_in_package(package, number, checksums=checksums)
     elif campaign is not None:
         from pzcenter.pipelines.lineage.campaigns import trace_in_campaign
 
@@ -83,11 +84,15 @@ def provenance(
         )  # fmt: skip
     else:
         from pzcenter.pipelines.lineage.chain import trace_object
+        from pzcenter.pipelines.lineage.evidence import open_for_reading
+        from pzcenter.pipelines.lineage.find import first_object
 
+        butler = open_for_reading(str(repo))
         names = [name.strip() for name in str(collections).split(",") if name.strip()]
+        method = method or "template"
+        number = first_object(butler, table or f"pz_{method}", collections=names) if object_id is None else object_id
         found = trace_object(
-            str(repo), object_id, collections=names, method=method or "template", table=table, skymap=skymap,
-            checksums=checksums,
+            butler, number, collections=names, method=method, table=table, skymap=skymap, checksums=checksums
         )  # fmt: skip
     if prov is not None:
         from pzcenter.catalogs.storage import write_text_atomically

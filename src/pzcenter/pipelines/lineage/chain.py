@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from lsst.daf.butler import DatasetRef
 
+    from pzcenter.pipelines.lineage.records import Campaign
+
 __all__ = ["trace_object"]
 
 
@@ -35,6 +37,7 @@ def trace_object(
     skymap: str | None = None,
     graphs: Iterable[Path] = (),
     checksums: bool = True,
+    campaign: Campaign | None = None,
 ) -> Lineage:
     """Tell where the row of an object comes from.
 
@@ -55,6 +58,8 @@ def trace_object(
         Graph files of the runs, or directories that hold them.
     checksums : bool
         Read the files to take their SHA-256.
+    campaign : Campaign, optional
+        That made the table; it is only passed on.
 
     Returns
     -------
@@ -69,7 +74,8 @@ def trace_object(
     """
     butler = root if isinstance(root, Butler) else open_for_reading(root)
     tracer = _Tracer(butler, collections, GraphShelf(graphs), checksums=checksums)
-    return tracer.trace(object_id, [table] if table else [f"pz_{method}", f"pz_estimate_{method}"], skymap)
+    lineage = tracer.trace(object_id, [table] if table else [f"pz_{method}", f"pz_estimate_{method}"], skymap)
+    return replace(lineage, campaign=campaign)
 
 
 class _Tracer:

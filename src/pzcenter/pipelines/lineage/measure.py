@@ -19,13 +19,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pzcenter.catalogs import photometry_of
-from pzcenter.catalogs.conversion import Converter
 from pzcenter.catalogs.densities import code_column
-from pzcenter.catalogs.ingest_qa import ingest_qa
+from pzcenter.catalogs.ingest_qa import ingest_qa, sky_counts
 from pzcenter.catalogs.join_objects import join_objects, object_positions
+from pzcenter.catalogs.photometry import bands_of
 from pzcenter.catalogs.pixel_split import PixelSet
 from pzcenter.catalogs.release_files import release_files
-from pzcenter.catalogs.skinny_partition import skinny_partition
+from pzcenter.catalogs.skinny_partition import columns_needed, skinny_partition
 from pzcenter.catalogs.storage import file_sha256
 from pzcenter.catalogs.tiling import SkyCounts, choose_pixels
 from pzcenter.catalogs.writers import parquet_options, write_partition
@@ -104,22 +104,23 @@ class _Production:
     def measure(self) -> dict[str, Any]:
         file = next(iter(sorted(self.sky.object_path.glob("*.parquet"))))
         tract = int(pq.read_table(file, columns=["tract"]).column(0)[0].as_py())
-        mapping = detect_mapping(pq.read_schema(file).names)
-        narrowed = mapping.present_in(pq.read_schema(file).names)
-        columns = list(Converter(narrowed, ()).columns)
+        names = pq.read_schema(file).names
+        mapping = detect_mapping(names)
+        columns = list(columns_needed(names, mapping))
         objects = self._timed("read_object", lambda: pq.read_table(file, columns=columns, partitioning=None))
         self.n_bytes["object"] = _column_bytes(file, columns) / self.n_obj
-        self._timed("ingest_qa", lambda: ingest_qa(objects, narrowed))
-        skinny = self._timed("skinny", lambda: skinny_partition(objects, narrowed, tract=tract).table)
+        skinny = self._timed("skinny", lambda: skinny_partition(objects, mapping, tract=tract).table)
+        bands = bands_of(skinny.schema)
+        self._timed("ingest_qa", lambda: (ingest_qa(skinny, bands), sky_counts(skinny, bands)))
         skinny = self._through_disk("skinny", skinny)
         model = self._model(skinny)
         estimate_partition(skinny.slice(0, 2), model)  # compiles
         product = self._timed("estimate", lambda: estimate_partition(skinny, model))
         estimate = self._through_disk("estimate", product.pz)
         pdf = self._through_disk("pdf", product.pz_pdf)
-        ids = [narrowed.object_id, narrowed.ra, narrowed.dec]
+        ids = [mapping.object_id, mapping.ra, mapping.dec]
         positions = self._timed("read_ids", lambda: pq.read_table(file, columns=ids, partitioning=None))
-        joined, _ = self._timed("join", lambda: self._join(positions, narrowed, estimate, tract))
+        joined, _ = self._timed("join", lambda: self._join(positions, mapping, estimate, tract))
         pz = self._through_disk("pz", joined)
         self._consolidate(pz, pdf, tract)
         self._timed("qa", lambda: sum_tract(pz, pdf, tract=tract))
@@ -195,7 +196,8 @@ class _Production:
         sizes = {}
         for name in encoding_names():
             code, row_max = get_encoding(name).pack(density)
-            column = code_column(code) if code.dtype == np.uint8 else _list_column(code)
+            is_bytes = code.dtype == np.uint8
+            column = code_column(code.astype(np.uint8, copy=False)) if is_bytes else _list_column(code)
             table = ids.append_column("pdf_code", column).append_column("pdf_max", pa.array(row_max))
             path = self.root / f"encoding_{name}.parquet"
             pq.write_table(table, path, **parquet_options(table.schema))

@@ -7,12 +7,12 @@ what the middleware adds to each quantum and dataset, which is small and stands 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from pzcenter.errors import ConfigError
-from pzcenter.pipelines.lineage.steps import pipeline_definition
+from pzcenter.pipelines.campaign.config import CampaignConfig
+from pzcenter.pipelines.campaign.steps import steps_of
 from pzcenter.pipelines.repository.dataset_types import DATASET_TYPES, PARTITION
 from pzcenter.science.packing import encoding_names
 
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 __all__ = ["MIDDLEWARE", "STEPS", "Middleware", "ProductionPlan", "plan_production"]
 
 ROWS_PER_PARTITION = 150_000
-QUANTA_PER_GRAPH = 50_000
+TRACTS_PER_SUBMISSION = 2000
 N_QUANTILE = (21, 51, 99)
 GIGABITS = (1, 10, 100)
 DAY_S, HOUR_S = 86_400.0, 3600.0
 
 STEPS: dict[str, tuple[str, ...]] = {
-    "step1": ("read_object", "ingest_qa", "skinny", "write_skinny"),
+    "step1": ("read_object", "skinny", "write_skinny", "read_skinny", "ingest_qa"),
     "step3": ("read_skinny", "estimate", "write_estimate", "write_pdf"),
     "step5": ("read_ids", "read_estimate", "join", "write_pz"),
     "step6": ("read_pz", "read_pdf", "split", "write_catalog"),
@@ -37,7 +37,7 @@ STEPS: dict[str, tuple[str, ...]] = {
 }
 """Measured stages of each step; steps 2 and 4 add nothing that grows with the objects."""
 
-READ = ("object", "skinny", "estimate", "pz", "pdf", "pz", "pdf")
+READ = ("object", "skinny", "skinny", "estimate", "pz", "pdf", "pz", "pdf")
 """Tables that the steps read, each as often as it is read."""
 
 OPTIONAL_TYPES = frozenset({"pz_truth", "photoz_ensemble_{algo}"})
@@ -189,7 +189,7 @@ def plan_production(
     *,
     days: float = 7.0,
     rows_per_partition: int = ROWS_PER_PARTITION,
-    quanta_per_graph: int = QUANTA_PER_GRAPH,
+    tracts_per_submission: int = TRACTS_PER_SUBMISSION,
 ) -> ProductionPlan:
     """Say what a release takes.
 
@@ -204,8 +204,8 @@ def plan_production(
         Time there is.
     rows_per_partition : int
         Objects of a partition.
-    quanta_per_graph : int
-        Most quanta of one submission.
+    tracts_per_submission : int
+        Most partitions of one graph.
 
     Returns
     -------
@@ -217,12 +217,11 @@ def plan_production(
         A number that must be positive is not.
     """
     given = {"objects": n_obj, "cores": cores, "days": days, "rows_per_partition": rows_per_partition,
-             "quanta_per_graph": quanta_per_graph}  # fmt: skip
+             "tracts_per_submission": tracts_per_submission}  # fmt: skip
     if wrong := {name: value for name, value in given.items() if value <= 0}:
         raise ConfigError(f"must be greater than zero: {', '.join(f'{k} = {v}' for k, v in wrong.items())}")
     n_partition = math.ceil(n_obj / rows_per_partition)
-    quanta = _quanta(n_partition)
-    n_quanta = sum(quanta.values())
+    n_quanta, n_graphs = _graphs(n_partition, tracts_per_submission)
     n_datasets = n_partition * _datasets_per_partition() + DATASETS_OF_A_QUANTUM * n_quanta
     step_core_s = _step_seconds(n_obj, rates)
     middleware_core_s = n_quanta * MIDDLEWARE.run_s
@@ -246,7 +245,7 @@ def plan_production(
         n_partition=n_partition,
         n_quanta=n_quanta,
         n_datasets=n_datasets,
-        n_graphs=sum(math.ceil(number / quanta_per_graph) for number in quanta.values()),
+        n_graphs=n_graphs,
         step_core_s=step_core_s,
         middleware_core_s=middleware_core_s,
         driver_s=driver_s,
@@ -282,15 +281,13 @@ def _step_seconds(n_obj: int, rates: Rates) -> dict[str, float]:
     return {step: n_obj * sum(per_object[stage] for stage in stages) for step, stages in STEPS.items()}
 
 
-def _quanta(n_partition: int) -> Counter[str]:
-    """Quanta of each step of the pipeline."""
-    dimensions = {spec.label: spec.dimensions for spec in DATASET_TYPES}
-    quanta: Counter[str] = Counter()
-    for step, subset in pipeline_definition()["subsets"].items():
-        if step.startswith("step") and step != "step4":
-            for label in subset["subset"]:
-                quanta[step] += n_partition if dimensions[label] == PARTITION else 1
-    return quanta
+def _graphs(n_partition: int, tracts_per_submission: int) -> tuple[int, int]:
+    """Quanta and graphs of a campaign with one method that needs no training."""
+    config = CampaignConfig(name="plan", repository="plan", release="plan")
+    stages = [stage for step in steps_of(config) for stage in step.stages]
+    n_quanta = sum(len(stage.labels) * (n_partition if stage.per_tract else 1) for stage in stages)
+    n_graphs = sum(math.ceil(n_partition / tracts_per_submission) if stage.per_tract else 1 for stage in stages)
+    return n_quanta, n_graphs
 
 
 def _datasets_per_partition() -> int:

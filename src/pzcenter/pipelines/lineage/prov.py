@@ -16,7 +16,7 @@ import re
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
-from pzcenter.pipelines.lineage.steps import step_of_label, steps_before
+from pzcenter.pipelines.lineage.steps import base_step, step_of_label, steps_before
 
 if TYPE_CHECKING:
     from pzcenter.pipelines.lineage.records import Campaign, DatasetFacts, Lineage, ModelFacts, QuantumFacts
@@ -214,7 +214,7 @@ def _sign_offs(document: ProvDocument, campaign: Campaign, quanta: list[tuple[st
     for sign_off in campaign.sign_offs:
         approval = add_sign_off(document, campaign, sign_off)
         for label, activity in quanta:
-            if sign_off.step in steps_before(step_of_label(label)):
+            if base_step(sign_off.step) in steps_before(step_of_label(label)):
                 document.relate("wasInformedBy", activity, approval)
 
 

@@ -20,7 +20,6 @@ from typing import Any
 
 import pzcenter
 from pzcenter.catalogs.storage import write_text_atomically
-from pzcenter.errors import StorageError
 from pzcenter.estimators import model_digest
 
 __all__ = ["Rates", "installation", "measured_rates", "rates_path"]
@@ -168,7 +167,7 @@ def _keep(path: Path, rates: Rates) -> None:
     """Keep the figures; a cache that cannot be written costs no more than the next measurement."""
     try:
         write_text_atomically(path, json.dumps(rates.as_dict(), indent=1) + "\n")
-    except StorageError:
+    except OSError:
         return
 
 

@@ -25,7 +25,7 @@ from pzcenter.pipelines.lineage.find import datasets_of
 from pzcenter.pipelines.lineage.graphs import inputs_of_label, label_of_type
 from pzcenter.pipelines.lineage.prov import ProvDocument, add_config, add_sign_off, add_software
 from pzcenter.pipelines.lineage.records import LINEAGE_NAME, PROV_NAME
-from pzcenter.pipelines.lineage.steps import pipeline_definition, step_of_label, steps_before
+from pzcenter.pipelines.lineage.steps import base_step, pipeline_definition, step_of_label, steps_before
 from pzcenter.pipelines.repository.dataset_types import DATASET_TYPES, PARTITION
 
 if TYPE_CHECKING:
@@ -145,7 +145,7 @@ class _Release:
             for sign_off in campaign.sign_offs:
                 approval = add_sign_off(document, campaign, sign_off)
                 for label, numbers in activities.items():
-                    if sign_off.step in steps_before(step_of_label(label)):
+                    if base_step(sign_off.step) in steps_before(step_of_label(label)):
                         for number in numbers:
                             document.relate("wasInformedBy", number, approval)
         return document.as_dict()

@@ -8,7 +8,10 @@ from typing import Any
 
 import yaml
 
-__all__ = ["pipeline_definition", "step_of_label", "steps_before"]
+__all__ = ["base_step", "pipeline_definition", "step_of_label", "steps_before"]
+
+ORDER = ("step1", "step2", "inform", "step3", "step4", "step5", "step6", "step7")
+"""Of the steps in a campaign: models are trained when the depths of the release are known."""
 
 
 @cache
@@ -40,14 +43,20 @@ def steps_before(step: str) -> tuple[str, ...]:
     Parameters
     ----------
     step : str
+        That of a further method, such as ``step5-neighbours``, counts as the step itself.
 
     Returns
     -------
     tuple of str
-        In the order of the production; empty for an unknown step.
+        In the order of a campaign; empty for an unknown step.
     """
-    order = list(_subsets())
-    return tuple(order[: order.index(step)]) if step in order else ()
+    step = base_step(step)
+    return ORDER[: ORDER.index(step)] if step in ORDER else ()
+
+
+def base_step(step: str) -> str:
+    """Step without the method: ``step5`` of ``step5-neighbours``."""
+    return step.partition("-")[0]
 
 
 def _subsets() -> dict[str, list[str]]:

@@ -94,10 +94,11 @@ def test_every_step_of_the_pipeline_has_its_quanta_and_datasets():
     assert made.registry_bytes == MIDDLEWARE.registry_bytes * made.n_datasets
 
 
-def test_no_graph_is_larger_than_asked_for():
-    whole, split = plan(3_000_000), plan(3_000_000, quanta_per_graph=10)
-    assert whole.n_graphs == 6  # one for each step that has work
-    assert split.n_graphs >= split.n_quanta / 10
+def test_no_graph_has_more_tracts_than_asked_for():
+    # step1, 2, 3, 5 (two stages), 6 (two), 7 (two)
+    assert plan(3_000_000).n_graphs == 9
+    # five of them are cut into twenty tracts by four
+    assert plan(3_000_000, tracts_per_submission=4).n_graphs == 4 + 5 * 5
 
 
 def test_every_encoding_is_in_the_plan():
