@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["REPORT_NAME", "SkinnyReport", "is_skinny", "make_skinny"]
+__all__ = ["REPORT_NAME", "SkinnyReport", "converter_for", "count_flags", "is_skinny", "make_skinny"]
 
 log = logging.getLogger(__name__)
 
@@ -213,7 +213,7 @@ def make_skinny(
     """
     tell = progress or (lambda _fraction, _text: None)
     catalog = source if isinstance(source, Catalog) else open_catalog(source)
-    converter, notes = _converter(catalog, mapping, bands, cuts)
+    converter, notes = converter_for(catalog.column_names, str(catalog.path), mapping, bands, cuts)
     if row_numbers:
         notes.append("object ids are row numbers, from 0")
     converter = replace(converter, deredden=deredden, ebv_map=ebv_map, row_numbers=row_numbers)
@@ -250,14 +250,37 @@ def is_skinny(path: str | os.PathLike[str]) -> bool:
         return False
 
 
-def _converter(
-    catalog: Catalog,
+def converter_for(
+    names: Sequence[str],
+    where: str,
     mapping: Mapping | str | None,
     bands: Sequence[str] | None,
     cuts: Sequence[Cut | str] | None,
 ) -> tuple[Converter, list[str]]:
-    """Narrow the mapping to what the table has; notes say what it lacks."""
-    names = catalog.column_names
+    """Narrow a mapping to the columns of a table; notes say what the table lacks.
+
+    Parameters
+    ----------
+    names : sequence of str
+        Columns of the table.
+    where : str
+        Name of the table, for messages.
+    mapping : Mapping, str, optional
+        Found from the columns when not given.
+    bands : sequence of str, optional
+        Bands that must be there.
+    cuts : sequence of Cut or str, optional
+        In place of the mapping's.
+
+    Returns
+    -------
+    (Converter, list of str)
+
+    Raises
+    ------
+    ColumnError, NotFoundError, ConfigError
+        The mapping does not fit, or is not known.
+    """
     if mapping is None:
         # The whole mapping, so that the notes can say what the table lacks.
         mapping = load_mapping(detect_mapping(names).name)
@@ -265,9 +288,7 @@ def _converter(
         mapping = load_mapping(mapping)
     if bands is not None:
         mapping = mapping.with_bands(tuple(bands))
-        require_columns(
-            [c for b in bands for c in (mapping.value_column(b), mapping.error_column(b))], names, str(catalog.path)
-        )
+        require_columns([c for b in bands for c in (mapping.value_column(b), mapping.error_column(b))], names, where)
     # Whether the id column is there is checked later: row numbers may stand in for it.
     narrowed = mapping.present_in([*names, mapping.object_id])
     notes = []
@@ -390,7 +411,7 @@ def _read(plan: _Plan, tell: Callable[[float, str], None]) -> _Progress:
         columns = {name: np.concatenate([part[name] for part in waiting]) for name in converter.output_columns}
         path = plan.work / f"run-{len(state.runs):06d}.bin"
         run = write_run(path, columns)
-        flagged = _count_flags(columns["flags"])
+        flagged = count_flags(columns["flags"])
         journal.append({
             "run": path.name, "n_rows": run.n_rows, "layout": run.layout, "n_in": position, "n_cut": dict(n_cut),
             "n_flagged": flagged,
@@ -422,7 +443,8 @@ def _read(plan: _Plan, tell: Callable[[float, str], None]) -> _Progress:
     return state
 
 
-def _count_flags(flags: NDArray[np.uint32]) -> dict[str, int]:
+def count_flags(flags: NDArray[np.uint32]) -> dict[str, int]:
+    """Rows with each flag bit that occurs, by name."""
     values, n_obj = np.unique(flags, return_counts=True)
     counts = {str(flag.name): int(n_obj[(values & flag.value) != 0].sum()) for flag in PZFlag}
     return {name: n for name, n in counts.items() if n}

@@ -54,6 +54,7 @@ _SPECS = (
     ("pz_training_set", (), TABLE, "ingest", "Skinny table with z_spec to train on."),
     ("photoz_model_{algo}", (), MODEL, "trainPz", "Trained models of one method, one for each set of bands."),
     ("pz_ingest_qa", PARTITION, TABLE, "ingestQa", "Counts, ranges and depths of a tract, one row per band."),
+    ("pz_sky_counts", PARTITION, TABLE, "ingestQa", "Objects and flux errors of a tract by HEALPix pixel."),
     ("pz_skinny", PARTITION, TABLE, "skinny", "Skinny table of a tract."),
     ("pz_skinny_report", PARTITION, DOCUMENT, "skinny", "Rows in, out and flagged."),
     ("pz_tract_plan", RELEASE, TABLE, "summariseRelease", "One row per tract: objects, depths, bands to be used."),

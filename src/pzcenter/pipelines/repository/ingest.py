@@ -15,8 +15,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from lsst.daf.butler import DataCoordinate, DatasetRef, DatasetType, FileDataset
-from lsst.daf.butler.registry import CollectionType
+from lsst.daf.butler import CollectionType, DataCoordinate, DatasetRef, DatasetType, FileDataset
 
 from pzcenter.catalogs.hats_layout import pixel_of_path
 from pzcenter.catalogs.storage import file_sha256
