@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import pzcenter
-from pzcenter.cli import catalog, demo, doctor, estimate, lists, plot, simulate, train
+from pzcenter.cli import catalog, deliver, demo, doctor, estimate, lists, plot, simulate, train
 from pzcenter.cli.failures import PzGroup, show_debug_log
 from pzcenter.cli.verbs import SETTINGS, add_verb, examples_text, verb_group
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 START, MAIN_LINE, LOOK_UP = "Start here", "The main line", "Look up"
+PRODUCTION = "Production"
 
 EXAMPLES = (
     ("pz demo", "see everything once, on a simulated sky"),
@@ -79,6 +80,11 @@ add_verb(catalog_app, catalog.convert, catalog.CONVERT_EXAMPLES)
 add_verb(catalog_app, catalog.verify, catalog.VERIFY_EXAMPLES)
 app.add_typer(catalog_app, name="catalog", rich_help_panel=MAIN_LINE)
 add_verb(app, simulate.simulate, simulate.EXAMPLES, panel=MAIN_LINE)
+deliver_app = verb_group("Take data in, give packages out: receive, promote, build, verify, send.", deliver.EXAMPLES)
+add_verb(deliver_app, deliver.build, deliver.BUILD_EXAMPLES)
+add_verb(deliver_app, deliver.verify, deliver.VERIFY_EXAMPLES)
+add_verb(deliver_app, deliver.state, deliver.STATE_EXAMPLES)
+app.add_typer(deliver_app, name="deliver", rich_help_panel=PRODUCTION)
 add_verb(app, lists.methods, lists.METHODS_EXAMPLES, panel=LOOK_UP)
 add_verb(app, lists.mappings, lists.MAPPINGS_EXAMPLES, panel=LOOK_UP)
 

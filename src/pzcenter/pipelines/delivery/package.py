@@ -23,7 +23,7 @@ from pzcenter.catalogs.manifest import MANIFEST_NAME, Manifest
 from pzcenter.catalogs.provenance import provenance_record, provenance_table
 from pzcenter.catalogs.storage import atomic_file
 from pzcenter.catalogs.writers import parquet_options
-from pzcenter.errors import FileFormatError, NotFoundError, PartitionError
+from pzcenter.errors import ChecksumError, FileFormatError, NotFoundError, PartitionError
 from pzcenter.pipelines.delivery import layout
 from pzcenter.pipelines.delivery.about import PackageAbout
 from pzcenter.pipelines.delivery.notebooks import fixed_notebook, random_notebook
@@ -94,6 +94,7 @@ def build_package(
     embargo_until: date | None = None,
     embargoed_copy: bool = False,
     n_obj: int | None = None,
+    content_hash: str | None = None,
     qa: Iterable[str | os.PathLike[str]] = (),
     provenance: Iterable[str | os.PathLike[str]] = (),
     campaign: Mapping[str, Any] | None = None,
@@ -124,6 +125,8 @@ def build_package(
         Build before the date, for a site that keeps the package closed.
     n_obj : int, optional
         Objects of the release, which the table must have; not checked by default.
+    content_hash : str, optional
+        That the catalogue must have; not checked by default.
     qa : iterable of path
         Files of the quality report.
     provenance : iterable of path
@@ -152,7 +155,7 @@ def build_package(
     NotFoundError, FileFormatError
         The catalogue is not finished, or not HATS.
     ChecksumError
-        A file is not as its manifest says.
+        A file is not as its manifest says, or the catalogue is another one.
     PartitionError
         The table has not as many rows as the release has objects.
     OutputExistsError, StorageError
@@ -170,11 +173,14 @@ def build_package(
             raise NotFoundError(f"there is no file {path}")
     manifests = _manifests(place)
     _require_rows(manifests, n_obj)
+    hashes = {name: hash_of_records(manifest.files) for name, manifest in manifests.items()}
+    if content_hash not in (None, hash_of_parts(hashes)):
+        raise ChecksumError(f"{place.uri} is not the catalogue that was asked for: its content hash is another one")
     with open_staging(target, links=links, overwrite=overwrite) as staging:
-        staging.begin({name: hash_of_records(manifest.files) for name, manifest in manifests.items()})
+        staging.begin(hashes)
         _bring_catalog(staging, place, manifests, progress)
         for name, path in extras.items():
-            staging.take(place_of(path.parent), path.name, name)
+            staging.take(place_of(path.parent), path.name, name, keep=False)
         facts = _facts(staging.root, manifests)
         closed_until = embargo_until if embargoed_copy else None
         _write_texts(staging, about, facts, closed_until=closed_until, today=today or started.date())

@@ -59,7 +59,9 @@ class Staging:
         self._journal.path.unlink(missing_ok=True)
         self._journal.append({"identity": wanted})
 
-    def take(self, place: Place, path: str, target: str, *, expected: FileRecord | None = None) -> FileRecord:
+    def take(
+        self, place: Place, path: str, target: str, *, expected: FileRecord | None = None, keep: bool = True
+    ) -> FileRecord:
         """Link or copy one file and read it once to take its checksum.
 
         Parameters
@@ -71,6 +73,8 @@ class Staging:
             Below the package.
         expected : FileRecord, optional
             What the file must be.
+        keep : bool
+            Take the file that an earlier attempt brought.
 
         Returns
         -------
@@ -83,7 +87,7 @@ class Staging:
         StorageError
             The file system refused.
         """
-        record = self._kept(target)
+        record = self._kept(target) if keep else None
         if record is None:
             there = self.root / target
             with storage_errors(there):
