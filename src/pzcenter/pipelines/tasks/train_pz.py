@@ -38,13 +38,22 @@ class TrainPzConnections(PipelineTaskConnections, dimensions=(), defaultTemplate
 class TrainPzConfig(PipelineTaskConfig, pipelineConnections=TrainPzConnections):
     """Which method, and for which bands."""
 
-    estimator = method_registry.makeField(doc="Method to train, with its settings.", default="template")
+    estimator = method_registry.makeField(
+        doc="Method to train, with its settings; by default the one that the models are named after.",
+        default=None,
+        optional=True,
+    )
     band_sets = pex_config.ListField[str](  # type: ignore[no-untyped-call]
         doc="Bands of the models, such as ugrizy, or g,r,J,Ks: one model for each.",
         default=["ugrizy", "griz"],
         itemCheck=lambda text: bool(bands_of_text(text)),
         minLength=1,
     )
+
+    @property
+    def method(self) -> str:
+        """Name of the method."""
+        return str(self.estimator.name or self.connections.algo)
 
     def validate(self) -> None:
         """Refuse models of one method under the name of another.
@@ -55,7 +64,7 @@ class TrainPzConfig(PipelineTaskConfig, pipelineConnections=TrainPzConnections):
             ``connections.algo`` is the name of another method.
         """
         super().validate()  # type: ignore[no-untyped-call]
-        algo, method = self.connections.algo, self.estimator.name
+        algo, method = self.connections.algo, self.method
         if method != algo and algo in estimator_names():
             raise ConfigError(
                 f"estimator.name is {method!r}, and the models would be called {algo!r}, which is another method: set "
@@ -94,6 +103,8 @@ class TrainPzTask(PipelineTask):
             There is no ``z_spec``, or no row has one.
         BandError
             The training set lacks bands of a model.
+        NotFoundError
+            The models are named after no method, and no method is configured.
         """
         if "z_spec" not in training_set.column_names:
             raise ColumnError(f"the training set has no column z_spec; it has {training_set.column_names}")
@@ -101,8 +112,8 @@ class TrainPzTask(PipelineTask):
         if known.num_rows == 0:
             raise EmptyTableError(f"none of the {training_set.num_rows} objects of the training set has a redshift")
         z_spec = np.asarray(known.column("z_spec").to_numpy(), dtype=np.float64)
-        method = get_estimator(self.config.estimator.name)
-        settings = self.config.estimator.active.method_settings()
+        method = get_estimator(self.config.method)
+        settings = self.config.estimator[self.config.method].method_settings()
         models = []
         for text in self.config.band_sets:
             bands = bands_of_text(text)
@@ -110,6 +121,6 @@ class TrainPzTask(PipelineTask):
             if absent:
                 raise BandError(f"a model for {text} needs the bands {absent}, which the training set lacks")
             models.append(method.train(photometry_of(known, bands), z_spec, config=settings))
-            self.log.info("trained %s on %d objects in %s", self.config.estimator.name, known.num_rows, text)
+            self.log.info("trained %s on %d objects in %s", self.config.method, known.num_rows, text)
         self.metadata["n_train"] = known.num_rows
         return Struct(models=ModelSet(tuple(models)))

@@ -194,9 +194,10 @@ def test_connections_follow_the_configuration():
 
 def test_one_parameter_swaps_the_method_of_the_pipeline():
     path = str(files("pzcenter.pipelines.definitions") / "pz.yaml")
-    pipeline = Pipeline.fromFile(f"{path}#step3,step5")
+    pipeline = Pipeline.fromFile(f"{path}#inform,step3,step5")
     pipeline.addConfigOverride("parameters", "algo", "neighbours")
     graph = pipeline.to_graph()
+    assert graph.tasks["trainPz"].config.method == "neighbours"
     names = {*graph.tasks["estimatePz"].inputs, *graph.tasks["estimatePz"].prerequisite_inputs}
     assert "models" in names
     types = {edge.dataset_type_name for task in graph.tasks.values() for edge in task.iter_all_inputs()}
