@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pzcenter.errors import NotFoundError
-from pzcenter.estimators import ModelSet, default_model_set, load_model
+from pzcenter.estimators import ModelSet, default_model_set
 from pzcenter.pipelines.repository.create import register_dataset_types
 from pzcenter.pipelines.repository.ingest import prepend_to_defaults
 from pzcenter.pipelines.repository.open import open_repository
@@ -62,7 +62,7 @@ def add_models(
         for path in models:
             if not Path(path).is_dir():
                 raise NotFoundError(f"{path} is not the directory of a model")
-        chosen = ModelSet(tuple(load_model(Path(path)) for path in models))
+        chosen = ModelSet.from_directories([Path(path) for path in models])
     else:
         chosen = default_model_set(algo, [tuple(letters) for letters in bands], config=config)
     with open_repository(root, writeable=True) as butler:
