@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import pzcenter
-from pzcenter.cli import catalog, deliver, demo, doctor, estimate, lists, plot, simulate, train
+from pzcenter.cli import catalog, deliver, demo, doctor, estimate, lists, plot, provenance, simulate, train
 from pzcenter.cli.failures import PzGroup, show_debug_log
 from pzcenter.cli.verbs import SETTINGS, add_verb, examples_text, verb_group
 
@@ -85,6 +85,7 @@ add_verb(deliver_app, deliver.build, deliver.BUILD_EXAMPLES)
 add_verb(deliver_app, deliver.verify, deliver.VERIFY_EXAMPLES)
 add_verb(deliver_app, deliver.state, deliver.STATE_EXAMPLES)
 app.add_typer(deliver_app, name="deliver", rich_help_panel=PRODUCTION)
+add_verb(app, provenance.provenance, provenance.EXAMPLES, panel=PRODUCTION)
 add_verb(app, lists.methods, lists.METHODS_EXAMPLES, panel=LOOK_UP)
 add_verb(app, lists.mappings, lists.MAPPINGS_EXAMPLES, panel=LOOK_UP)
 

@@ -284,8 +284,11 @@ def _step_seconds(n_obj: int, rates: Rates) -> dict[str, float]:
 def _graphs(n_partition: int, tracts_per_submission: int) -> tuple[int, int]:
     """Quanta and graphs of a campaign with one method that needs no training."""
     config = CampaignConfig(name="plan", repository="plan", release="plan")
-    stages = [stage for step in steps_of(config) for stage in step.stages]
+    steps = steps_of(config)
+    stages = [stage for step in steps for stage in step.stages]
     n_quanta = sum(len(stage.labels) * (n_partition if stage.per_tract else 1) for stage in stages)
+    if n_partition <= tracts_per_submission:
+        return n_quanta, len(steps)
     n_graphs = sum(math.ceil(n_partition / tracts_per_submission) if stage.per_tract else 1 for stage in stages)
     return n_quanta, n_graphs
 

@@ -95,9 +95,9 @@ def test_every_step_of_the_pipeline_has_its_quanta_and_datasets():
 
 
 def test_no_graph_has_more_tracts_than_asked_for():
-    # step1, 2, 3, 5 (two stages), 6 (two), 7 (two)
-    assert plan(3_000_000).n_graphs == 9
-    # five of them are cut into twenty tracts by four
+    # step1, 2, 3, 5, 6, 7
+    assert plan(3_000_000).n_graphs == 6
+    # five stages are cut into twenty tracts by four; four stages gather and are one each
     assert plan(3_000_000, tracts_per_submission=4).n_graphs == 4 + 5 * 5
 
 
