@@ -220,7 +220,7 @@ def _choose(skinny: pa.Table, plan: pa.Table, models: ModelSet, skymap: str, tra
         measured = [band for band in columns if _has_values(skinny.column(f"flux_{band}"))]
         raise BandError(
             f"tract {tract} of {skymap}: {error}. The plan gives it {list(planned)}, its skinny table has columns for "
-            f"{list(columns)} and values in {measured}"
+            f"{list(columns)} and values in {measured}; summariseRelease:band_sets decides what is planned"
         ) from None
 
 

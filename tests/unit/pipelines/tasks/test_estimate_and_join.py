@@ -15,6 +15,8 @@ from pzcenter.catalogs.writers import parquet_options
 from pzcenter.errors import BandError, DuplicateIdError, ModelError, NotFoundError, SchemaError
 from pzcenter.estimators import ModelSet, default_model_set, get_estimator
 from pzcenter.pipelines import run_estimate
+from pzcenter.pipelines.campaign.graph import build_graph, load_pipeline
+from pzcenter.pipelines.campaign.local_pool import LocalExecutor
 from pzcenter.pipelines.repository.create import create_repository
 from pzcenter.pipelines.repository.tiling import bounding_region, register_tracts
 from pzcenter.pipelines.tasks.estimate_pz import EstimatePzTask
@@ -322,6 +324,22 @@ def test_a_blind_tract_fails_by_itself(repository):
     where = f"skymap='{SKYMAP}' AND tract = {BLIND}"
     with pytest.raises(BandError, match="tract 12"):
         execute(repository, "out/blind", defaults(EstimatePzTask), where=where)
+
+
+def test_the_other_tracts_are_estimated_all_the_same(repository, tmp_path):
+    pipeline = load_pipeline(subset="step3")
+    graph = build_graph(
+        repository, tmp_path / "step3.qg", pipeline=pipeline, inputs=["input"], output_run="out/all",
+        where=f"skymap='{SKYMAP}'",
+    )  # fmt: skip
+    forget_models()
+    outcomes = LocalExecutor(repository).execute(graph.path, "out/all")
+    forget_models()
+    states = {outcome.data_id["tract"]: outcome.state for outcome in outcomes}
+    assert states == {WIDE: "done", NARROW: "done", BLIND: "failed", CUT: "done"}
+    (failed,) = (outcome for outcome in outcomes if outcome.state == "failed")
+    assert "BandError" in failed.error
+    assert "tract 12 of toy: the bands [] are there; the models of template need" in failed.error
 
 
 def test_models_made_from_settings_need_no_dataset(repository):
