@@ -44,6 +44,8 @@ def run_tasks(
     workers: int,
     initializer: Callable[..., None] | None = None,
     initargs: tuple[Any, ...] = (),
+    more: Callable[[Outcome[T, R]], Iterable[T]] = lambda _outcome: (),
+    preload: tuple[str, ...] = (),
 ) -> Generator[Outcome[T, R]]:
     """Call ``function`` on each task and give the outcomes as they come.
 
@@ -58,8 +60,14 @@ def run_tasks(
     function : callable
         Importable; its exceptions become outcomes.
     workers : int
+        Started when there is work for them.
     initializer, initargs
         Importable; what every worker needs before its first task.
+    more : callable
+        Gives the tasks that may begin now that a task has ended; called after its outcome was given.
+    preload : tuple of str
+        Modules that a server process imports once, from which workers are then forked: they start in no time. They
+        must not start threads when they are imported. Without any, each worker is a new process.
 
     Yields
     ------
@@ -68,13 +76,16 @@ def run_tasks(
     if workers <= 1:
         if initializer is not None:
             initializer(*initargs)
-        for task in tasks:
-            yield _attempt(task, function)
+        queue = deque(tasks)
+        while queue:
+            outcome = _attempt(queue.popleft(), function)
+            yield outcome
+            queue.extend(more(outcome))
         return
     waiting = deque(tasks)
     while waiting:
         suspects: list[T] = []
-        with _Pool(min(workers, len(waiting)), initializer, initargs) as pool:
+        with _Pool(workers, initializer, initargs, preload) as pool:
             running: dict[Future[R], T] = {}
             while (waiting or running) and not suspects:
                 while waiting and len(running) < workers:
@@ -84,20 +95,31 @@ def run_tasks(
                 for future in done:
                     task = running.pop(future)
                     try:
-                        yield Outcome(task, future.result())
+                        outcome = _outcome(task, future)
                     except BrokenProcessPool:
                         suspects.append(task)
-                    except Exception as error:  # noqa: BLE001 -- whatever one task raises is its own outcome
-                        yield Outcome(task, exception=error)
+                        continue
+                    yield outcome
+                    waiting.extend(more(outcome))
             suspects.extend(running.values())
         for task in suspects:
-            with _Pool(1, initializer, initargs) as pool:
+            with _Pool(1, initializer, initargs, preload) as pool:
                 try:
-                    yield Outcome(task, _submit(pool, function, task).result())
+                    outcome = _outcome(task, _submit(pool, function, task))
                 except BrokenProcessPool:
-                    yield Outcome(task, error=WORKER_DIED)
-                except Exception as error:  # noqa: BLE001 -- as above
-                    yield Outcome(task, exception=error)
+                    outcome = Outcome(task, error=WORKER_DIED)
+            yield outcome
+            waiting.extend(more(outcome))
+
+
+def _outcome(task: T, future: Future[R]) -> Outcome[T, R]:
+    """Result of a task, or what it raised; that its worker died is raised here."""
+    try:
+        return Outcome(task, future.result())
+    except BrokenProcessPool:
+        raise
+    except Exception as error:  # noqa: BLE001 -- whatever one task raises is its own outcome
+        return Outcome(task, exception=error)
 
 
 def _attempt(task: T, function: Callable[[T], R]) -> Outcome[T, R]:
@@ -119,10 +141,18 @@ def _submit(pool: ProcessPoolExecutor, function: Callable[[T], R], task: T) -> F
 class _Pool:
     """A process pool that is gone, with its workers, when the block ends in whatever way."""
 
-    def __init__(self, workers: int, initializer: Callable[..., None] | None, initargs: tuple[Any, ...]) -> None:
+    def __init__(
+        self,
+        workers: int,
+        initializer: Callable[..., None] | None,
+        initargs: tuple[Any, ...],
+        preload: tuple[str, ...],
+    ) -> None:
+        if preload:
+            multiprocessing.set_forkserver_preload(list(preload))
         self._executor = ProcessPoolExecutor(
             workers,
-            mp_context=multiprocessing.get_context("spawn"),
+            mp_context=multiprocessing.get_context("forkserver" if preload else "spawn"),
             initializer=_start_worker,
             initargs=(initializer, initargs),
         )

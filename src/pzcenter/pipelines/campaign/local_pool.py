@@ -27,13 +27,27 @@ from pzcenter.pipelines.pool import run_tasks
 from lsst.daf.butler import ButlerConfig, QuantumBackedButler  # isort: skip - after the mending of zip files
 from lsst.pipe.base.single_quantum_executor import SingleQuantumExecutor  # isort: skip
 from lsst.utils.threads import disable_implicit_threading  # isort: skip
+import os
 
 if TYPE_CHECKING:
-    import os
     from collections.abc import Callable
     from pathlib import Path
 
 __all__ = ["LocalExecutor", "QuantumDone", "quantum_backed_butler"]
+
+
+PRELOAD = (
+    "pzcenter.pipelines.campaign.local_pool",
+    "pzcenter.pipelines.tasks.skinny",
+    "pzcenter.pipelines.tasks.ingest_qa",
+    "pzcenter.pipelines.tasks.estimate_pz",
+    "pzcenter.pipelines.tasks.join_pz",
+    "pzcenter.pipelines.tasks.consolidate_pz",
+    "pzcenter.pipelines.tasks.qa_pz",
+    "pzcenter.pipelines.repository.formatters",
+    "pandas",
+)
+"""What workers need and what is slow to import."""
 
 
 @dataclass(frozen=True)
@@ -115,49 +129,27 @@ class LocalExecutor:
         graph = read_graph(graph_path)
         check_graph(graph)
         self._write_init_outputs(graph, run)
-        tasks = graph.quantum_only_xgraph
-        outcomes: dict[uuid.UUID, QuantumOutcome] = {}
-        # Within a step a task either waits for all quanta of the one before it or for none.
-        for generation in nx.topological_generations(tasks):
-            ready = []
-            for quantum_id in _in_data_order(tasks, generation):
-                failed = [each for each in tasks.predecessors(quantum_id) if outcomes[each].state != "done"]
-                if failed:
-                    reason = f"{outcomes[failed[0]].task} {_words(outcomes[failed[0]].data_id)} failed"
-                    outcomes[quantum_id] = _outcome(tasks, quantum_id, "blocked", reason)
-                    self.progress(outcomes[quantum_id], None)
-                else:
-                    ready.append(quantum_id)
-            if not self._execute_ready(graph_path, tasks, ready, outcomes):
-                break
-        return list(outcomes.values())
-
-    def _execute_ready(
-        self, graph_path: Path, tasks: Any, ready: list[uuid.UUID], outcomes: dict[uuid.UUID, QuantumOutcome]
-    ) -> bool:
-        """Execute quanta that do not wait for each other; whether to go on."""
+        walk = _Walk(graph.quantum_only_xgraph)
         running = run_tasks(
-            [str(quantum_id) for quantum_id in ready],
+            walk.first(),
             _execute_quantum,
-            workers=min(self.workers, len(ready)),
+            workers=min(self.workers, len(walk.tasks)),
             initializer=_prepare_worker,
-            initargs=(self.repository, str(graph_path), self.debug),
+            initargs=(self.repository, str(graph_path), self.debug, _tier_settings()),
+            more=walk.more,
+            preload=PRELOAD,
         )
         try:
             for each in running:
-                quantum_id = uuid.UUID(each.task)
-                if _is_full_disk(each.exception):
-                    raise StorageError(
-                        f"no space left for {_label(tasks, quantum_id)}: {each.error}"
-                    ) from each.exception
-                state, words = ("done", "") if each.result is not None else ("failed", each.error)
-                outcomes[quantum_id] = _outcome(tasks, quantum_id, state, words)
-                self.progress(outcomes[quantum_id], each.result)
-                if (self.fail_fast and state == "failed") or self.should_stop():
-                    return False
+                outcome = walk.ended(each)
+                self.progress(outcome, each.result)
+                for blocked in walk.newly_blocked():
+                    self.progress(blocked, None)
+                if (self.fail_fast and outcome.state == "failed") or self.should_stop():
+                    break
         finally:
             running.close()
-        return True
+        return list(walk.outcomes.values())
 
     def _write_init_outputs(self, graph: Any, run: str) -> None:
         """Configurations and versions, once for a run; refuses those of another configuration."""
@@ -200,13 +192,68 @@ def quantum_backed_butler(repository: str, graph: Any) -> Any:
     )
 
 
+class _Walk:
+    """Which quanta of a graph may begin, and how those that were tried have ended."""
+
+    def __init__(self, tasks: Any) -> None:
+        self.tasks = tasks
+        self.outcomes: dict[uuid.UUID, QuantumOutcome] = {}
+        self._waits_for = {quantum_id: tasks.in_degree(quantum_id) for quantum_id in tasks.nodes}
+        self._blocked: list[QuantumOutcome] = []
+
+    def first(self) -> list[str]:
+        """Quanta that wait for no other."""
+        return self._ordered([quantum_id for quantum_id, n in self._waits_for.items() if n == 0])
+
+    def ended(self, each: Any) -> QuantumOutcome:
+        """Take note of a quantum that was tried."""
+        quantum_id = uuid.UUID(each.task)
+        if _is_full_disk(each.exception):
+            raise StorageError(f"no space left for {_label(self.tasks, quantum_id)}: {each.error}") from each.exception
+        state, words = ("done", "") if each.result is not None else ("failed", each.error)
+        self.outcomes[quantum_id] = _outcome(self.tasks, quantum_id, state, words)
+        if state == "failed":
+            self._block(quantum_id)
+        return self.outcomes[quantum_id]
+
+    def more(self, each: Any) -> list[str]:
+        """Quanta for which the last one was the last to wait for."""
+        quantum_id = uuid.UUID(each.task)
+        if self.outcomes[quantum_id].state != "done":
+            return []
+        ready = []
+        for following in self.tasks.successors(quantum_id):
+            self._waits_for[following] -= 1
+            if self._waits_for[following] == 0 and following not in self.outcomes:
+                ready.append(following)
+        return self._ordered(ready)
+
+    def newly_blocked(self) -> list[QuantumOutcome]:
+        """Quanta that nobody will try, since the last call."""
+        blocked, self._blocked = self._blocked, []
+        return blocked
+
+    def _block(self, quantum_id: uuid.UUID) -> None:
+        failed = self.outcomes[quantum_id]
+        reason = f"{failed.task} ({_words(failed.data_id)}) failed"
+        for following in nx.descendants(self.tasks, quantum_id):
+            if following not in self.outcomes:
+                self.outcomes[following] = _outcome(self.tasks, following, "blocked", reason)
+                self._blocked.append(self.outcomes[following])
+
+    def _ordered(self, quanta: list[uuid.UUID]) -> list[str]:
+        """By task and data id, so that a run is the same whenever it is repeated."""
+        return [str(each) for each in sorted(quanta, key=lambda each: _label(self.tasks, each))]
+
+
 # ---- in the workers ------------------------------------------------------------------------------------------------
 
 _WORKER: dict[str, Any] = {}
 
 
-def _prepare_worker(repository: str, graph_path: str, debug: bool) -> None:
+def _prepare_worker(repository: str, graph_path: str, debug: bool, settings: dict[str, str]) -> None:
     """Read the graph and open its datasets; once per process."""
+    os.environ.update(settings)
     disable_implicit_threading()
     graph = read_graph(graph_path)
     butler = quantum_backed_butler(repository, graph)
@@ -234,12 +281,12 @@ def _execute_quantum(quantum_id: str) -> QuantumDone:
     )
 
 
+def _tier_settings() -> dict[str, str]:
+    """Environment of the fast tier: the server that workers are forked from may be older than it."""
+    return {name: value for name, value in os.environ.items() if name.startswith("PZ_FAST_TIER")}
+
+
 # ---- small things --------------------------------------------------------------------------------------------------
-
-
-def _in_data_order(tasks: Any, quanta: list[uuid.UUID]) -> list[uuid.UUID]:
-    """By task and data id, so that a run is the same whenever it is repeated."""
-    return sorted(quanta, key=lambda each: (tasks.nodes[each]["task_label"], _words(_data_id(tasks, each))))
 
 
 def _data_id(tasks: Any, quantum_id: uuid.UUID) -> dict[str, Any]:
