@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -147,3 +149,11 @@ def test_damaged_provenance_says_so(package):
 def test_directory_without_a_catalogue_says_so(tmp_path):
     with pytest.raises(NotFoundError, match="no finished PZ catalogue"):
         trace_in_package(tmp_path, 1)
+
+
+def test_a_package_is_traced_without_the_middleware():
+    code = (
+        "import sys, pzcenter.pipelines.lineage.package, pzcenter.pipelines.lineage.prov\n"
+        "assert not [name for name in sys.modules if name.partition('.')[0] == 'lsst']"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
