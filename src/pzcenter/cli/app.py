@@ -9,7 +9,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 import pzcenter
-from pzcenter.cli import catalog, deliver, demo, doctor, estimate, lists, plot, provenance, simulate, train
+from pzcenter.cli import (
+    catalog,
+    deliver,
+    deliver_tiers,
+    demo,
+    doctor,
+    estimate,
+    lists,
+    plot,
+    provenance,
+    simulate,
+    train,
+)
 from pzcenter.cli.failures import PzGroup, show_debug_log
 from pzcenter.cli.verbs import SETTINGS, add_verb, examples_text, verb_group
 
@@ -81,9 +93,13 @@ add_verb(catalog_app, catalog.verify, catalog.VERIFY_EXAMPLES)
 app.add_typer(catalog_app, name="catalog", rich_help_panel=MAIN_LINE)
 add_verb(app, simulate.simulate, simulate.EXAMPLES, panel=MAIN_LINE)
 deliver_app = verb_group("Take data in, give packages out: receive, promote, build, verify, send.", deliver.EXAMPLES)
+add_verb(deliver_app, deliver_tiers.receive, deliver_tiers.RECEIVE_EXAMPLES)
+add_verb(deliver_app, deliver_tiers.promote, deliver_tiers.PROMOTE_EXAMPLES)
+add_verb(deliver_app, deliver_tiers.scrub, deliver_tiers.SCRUB_EXAMPLES)
 add_verb(deliver_app, deliver.build, deliver.BUILD_EXAMPLES)
 add_verb(deliver_app, deliver.verify, deliver.VERIFY_EXAMPLES)
 add_verb(deliver_app, deliver.state, deliver.STATE_EXAMPLES)
+add_verb(deliver_app, deliver_tiers.send, deliver_tiers.SEND_EXAMPLES)
 app.add_typer(deliver_app, name="deliver", rich_help_panel=PRODUCTION)
 add_verb(app, provenance.provenance, provenance.EXAMPLES, panel=PRODUCTION)
 add_verb(app, lists.methods, lists.METHODS_EXAMPLES, panel=LOOK_UP)
