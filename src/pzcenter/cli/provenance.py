@@ -19,7 +19,7 @@ EXAMPLES = (
     ("pz provenance 600000000000012345 --repo repo --collections dp2/first", "by repository and collection"),
     ("pz provenance 600000000000012345 --package package --prov row.json", "from a delivery, as a PROV document"),
 )
-MAIN_PACKAGES = ("pzcenter", "python", "numpy", "numba", "pyarrow", "lsst.daf.butler", "lsst.pipe.base")
+MAIN_PACKAGES = ("pzcenter", "python", "numpy", "numba", "pyarrow", "daf_butler", "pipe_base")
 
 
 def provenance(
@@ -111,8 +111,7 @@ def _print(found: Lineage) -> None:
 
     from pzcenter.cli.screen import plain_table, stdout
 
-    values = ", ".join(f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
-                       for name, value in found.row.items())  # fmt: skip
+    values = ", ".join(_value(name, value) for name, value in found.row.items())
     facts = {"object": str(found.object_id), "row": values, "tract": f"{found.tract} of {found.skymap}"}
     if found.model is not None:
         trained = "no data" if found.model.n_train is None else f"{found.model.n_train:,} objects"
@@ -131,13 +130,33 @@ def _print(found: Lineage) -> None:
         table.add_row(f"[dim]{name}[/]", escape(words))
     stdout().print(table)
     makers = {quantum.id: quantum for quantum in found.quanta}
+    shown: str | None = None
     for dataset in found.datasets:
         stdout().print()
         _print_dataset(dataset)
-        if dataset.made_by in makers:
-            _print_quantum(makers[dataset.made_by], found)
+        quantum = makers.pop(dataset.made_by or "", None)
+        if quantum is not None:
+            versions = _versions(quantum)
+            _print_quantum(quantum, found, "as above" if versions == shown else versions)
+            shown = versions
+        elif dataset.made_by is not None:
+            stdout().print(f"  [dim]made by  [/]{escape(dataset.made_by)}, as above", soft_wrap=True)
     for note in found.notes:
         stdout().print(f"[yellow]note[/]  {escape(note)}", soft_wrap=True)
+
+
+def _value(name: str, value: object) -> str:
+    """Column of the row with its value; flags by their names."""
+    from pzcenter.schema.flags import flag_names
+
+    if name == "flags" and isinstance(value, int):
+        return f"flags {' '.join(flag_names(value)) or 'none'}"
+    return f"{name} {value:.4g}" if isinstance(value, float) else f"{name} {value}"
+
+
+def _versions(quantum: QuantumFacts) -> str:
+    known = [f"{name} {quantum.versions[name].split()[0]}" for name in MAIN_PACKAGES if name in quantum.versions]
+    return ", ".join(known) or "not known"
 
 
 def _print_dataset(dataset: DatasetFacts) -> None:
@@ -150,13 +169,14 @@ def _print_dataset(dataset: DatasetFacts) -> None:
     if dataset.uri:
         stdout().print(f"  {dataset.uri}", markup=False, soft_wrap=True)
     if dataset.sha256:
-        stdout().print(f"  sha256 {dataset.sha256}", markup=False, soft_wrap=True)
+        same = ", as it came in" if dataset.recorded_sha256 == dataset.sha256 else ""
+        stdout().print(f"  sha256 {dataset.sha256}{same}", markup=False, soft_wrap=True)
     if dataset.recorded_sha256 and dataset.recorded_sha256 != dataset.sha256:
         word = "[red]but recorded as[/]" if dataset.sha256 else "recorded as"
         stdout().print(f"  {word} {dataset.recorded_sha256}", soft_wrap=True)
 
 
-def _print_quantum(quantum: QuantumFacts, found: Lineage) -> None:
+def _print_quantum(quantum: QuantumFacts, found: Lineage, versions: str) -> None:
     from rich.markup import escape
 
     from pzcenter.cli.screen import stdout
@@ -164,13 +184,12 @@ def _print_quantum(quantum: QuantumFacts, found: Lineage) -> None:
     names = {dataset.id: dataset.dataset_type for dataset in found.datasets}
     inputs = ", ".join(names.get(number, number) for number in quantum.inputs) or "-"
     more = f" and {quantum.n_other_inputs} of other tracts" if quantum.n_other_inputs else ""
-    versions = ", ".join(f"{name} {quantum.versions[name]}" for name in MAIN_PACKAGES if name in quantum.versions)
     lines = {
         "made by": f"{quantum.label} {quantum.id}",
         "from": inputs + more + ("" if quantum.evidence != "pipeline" else " (by the pipeline; no graph is left)"),
         "when": f"{quantum.started or '?'} to {quantum.finished or '?'}",
         "config": quantum.config_sha256 or "not known",
-        "versions": versions or "not known",
+        "versions": versions,
     }
     for name, words in lines.items():
         stdout().print(f"  [dim]{name:<9}[/]{escape(words)}", soft_wrap=True)
