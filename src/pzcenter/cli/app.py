@@ -18,7 +18,9 @@ from pzcenter.cli import (
     estimate,
     lists,
     plot,
+    produce,
     provenance,
+    run,
     simulate,
     train,
 )
@@ -92,6 +94,8 @@ add_verb(catalog_app, catalog.convert, catalog.CONVERT_EXAMPLES)
 add_verb(catalog_app, catalog.verify, catalog.VERIFY_EXAMPLES)
 app.add_typer(catalog_app, name="catalog", rich_help_panel=MAIN_LINE)
 add_verb(app, simulate.simulate, simulate.EXAMPLES, panel=MAIN_LINE)
+app.add_typer(produce.group, name="produce", rich_help_panel=PRODUCTION)
+add_verb(app, run.run, run.EXAMPLES, panel=PRODUCTION)
 deliver_app = verb_group("Take data in, give packages out: receive, promote, build, verify, send.", deliver.EXAMPLES)
 add_verb(deliver_app, deliver_tiers.receive, deliver_tiers.RECEIVE_EXAMPLES)
 add_verb(deliver_app, deliver_tiers.promote, deliver_tiers.PROMOTE_EXAMPLES)

@@ -118,6 +118,7 @@ def run_campaign(
     directory: str | os.PathLike[str],
     *,
     until: str | None = None,
+    workers: int | None = None,
     patch: Overrides | None = None,
     progress: Callable[[dict[str, Any]], None] | None = None,
 ) -> CampaignEnd:
@@ -130,6 +131,8 @@ def run_campaign(
     directory : path
     until : str, optional
         Last step to do.
+    workers : int, optional
+        Processes on this machine, in place of the campaign's.
     patch : Overrides, optional
         Changed settings for what is done from now on; recorded with the graphs.
     progress : callable, optional
@@ -152,8 +155,11 @@ def run_campaign(
     _require_same_settings(state)
     if until is not None:
         step_named(state.config, until)
+    config = state.config
+    if workers is not None:
+        config = config.model_copy(update={"executor": config.executor.model_copy(update={"workers": workers})})
     with driver_lock(directory):
-        driver = _Driver(Path(directory), state.config, patch or Overrides(), progress or (lambda _event: None))
+        driver = _Driver(Path(directory), config, patch or Overrides(), progress or (lambda _event: None))
         with driver.stoppable():
             return driver.run(until)
 
@@ -232,6 +238,7 @@ class _Driver:
         self.directory, self.config, self.patch, self.progress = directory, config, patch, progress
         self.journal = journal_of(directory)
         self.stop_asked = False
+        self.objects: dict[int, int] = {}
 
     # ---- the whole -------------------------------------------------------------------------------------------------
 
@@ -267,6 +274,7 @@ class _Driver:
         number = state.n_round + 1
         skip = list(state.runs)
         complete = True
+        self.objects = self._objects_by_tract()
         for index, (labels, where) in enumerate(self._submissions(step)):
             run = f"{self.config.chain}/{step.name}/{number:03d}"
             path = Path(GRAPHS) / f"{step.name}-{number:03d}-{index:03d}.qg"
@@ -309,6 +317,15 @@ class _Driver:
                 "object", collections=self.config.inputs, where=self.config.expression, limit=None, explain=False
             )
             return sorted({int(ref.dataId["tract"]) for ref in refs})
+
+    def _objects_by_tract(self) -> dict[int, int]:
+        """From the plan of the release, once there is one."""
+        with open_repository(self.config.repository) as butler:
+            found = butler.find_dataset("pz_tract_plan", collections=self.config.chain, skymap=self.config.skymap)
+            plan = None if found is None else butler.get(found)
+        if plan is None:
+            return {}
+        return dict(zip(plan.column("tract").to_pylist(), plan.column("n_obj").to_pylist(), strict=True))
 
     def _build(  # noqa: PLR0917 - one caller, in this order
         self, step: Step, labels: Sequence[str], where: str, path: Path, run: str, skip: Sequence[str]
@@ -371,7 +388,7 @@ class _Driver:
         self._tell(
             "quantum", step=step.name, run=run, task=outcome.task, data_id=outcome.data_id, state=outcome.state,
             error=outcome.error, wall_s=done and done.wall_s, cpu_s=done and done.cpu_s,
-            peak_bytes=done and done.peak_bytes,
+            peak_bytes=done and done.peak_bytes, n_obj=self.objects.get(outcome.data_id.get("tract", -1), 0),
         )  # fmt: skip
 
     def _use_fast_tier(self) -> None:

@@ -7,7 +7,8 @@ event        further keys
 ===========  ========================================================================================
 start        ``id``, ``config``, ``pzcenter``: the campaign began
 graph        ``step``, ``round``, ``run``, ``graph`` (file below the campaign), ``n_quanta`` by label, ``overrides``
-quantum      ``step``, ``run``, ``task``, ``data_id``, ``state``, ``error``, ``wall_s``, ``cpu_s``, ``peak_bytes``
+quantum      ``step``, ``run``, ``task``, ``data_id``, ``state``, ``error``, ``wall_s``, ``cpu_s``, ``peak_bytes``,
+             ``n_obj``
 collected    ``step``, ``run``, ``graph``, ``n_datasets``, ``n_done``, ``failed`` (``task``, ``data_id``, ``error``)
 finished     ``step``, ``wall_s``: nothing of the step is left to do but its failures
 approved     ``step``, ``by``, ``note``, ``accepted`` (number of failures that the signer accepts)
@@ -74,7 +75,11 @@ class StepState:
     first_event, last_event : str
         Time, UTC.
     wall_s, cpu_s : float
+        Of the drivers' sessions, and of all quanta.
+    n_obj : int
+        Objects in the quanta that are done, where the plan of the release tells.
     peak_bytes : int
+        Largest resident memory of a worker.
     """
 
     name: str
@@ -90,6 +95,7 @@ class StepState:
     last_event: str = ""
     wall_s: float = 0.0
     cpu_s: float = 0.0
+    n_obj: int = 0
     peak_bytes: int = 0
 
     @property
@@ -210,6 +216,7 @@ def _apply(state: StepState, event: dict[str, Any]) -> None:
         state.peak_bytes = max(state.peak_bytes, event.get("peak_bytes") or 0)
         if event["state"] == "done":
             state.done_in[run] = state.done_in.get(run, 0) + 1
+            state.n_obj += event.get("n_obj") or 0
         else:
             failure = Failure(event["task"], event["data_id"], event["error"])
             state.failed_in.setdefault(run, []).append(failure)
