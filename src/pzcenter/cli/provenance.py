@@ -169,7 +169,7 @@ def _print_dataset(dataset: DatasetFacts) -> None:
     if dataset.uri:
         stdout().print(f"  {dataset.uri}", markup=False, soft_wrap=True)
     if dataset.sha256:
-        same = ", as it came in" if dataset.recorded_sha256 == dataset.sha256 else ""
+        same = ", as recorded" if dataset.recorded_sha256 == dataset.sha256 else ""
         stdout().print(f"  sha256 {dataset.sha256}{same}", markup=False, soft_wrap=True)
     if dataset.recorded_sha256 and dataset.recorded_sha256 != dataset.sha256:
         word = "[red]but recorded as[/]" if dataset.sha256 else "recorded as"

@@ -12,8 +12,9 @@ from lsst.daf.butler import Butler
 from pzcenter.errors import NotFoundError
 from pzcenter.pipelines.lineage.evidence import Evidence, open_for_reading
 from pzcenter.pipelines.lineage.find import datasets_of, find_tract
-from pzcenter.pipelines.lineage.graphs import GraphShelf, inputs_of_label, label_of_type
+from pzcenter.pipelines.lineage.graphs import GraphShelf, inputs_of_label
 from pzcenter.pipelines.lineage.records import SHOWN, DatasetFacts, Lineage, ModelFacts, QuantumFacts
+from pzcenter.pipelines.lineage.steps import label_of_type
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,20 +7,19 @@ was merged from elsewhere, the inputs follow from the pipeline and the order of 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from importlib.resources import files
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from lsst.pipe.base import Pipeline
 from lsst.pipe.base.pipeline_graph import TaskImportMode
 from lsst.pipe.base.quantum_graph import PredictedQuantumGraph
 
-from pzcenter.pipelines.repository.dataset_types import DATASET_TYPES
+from pzcenter.pipelines.campaign.graph import Overrides, load_pipeline
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["GraphShelf", "QuantumEdges", "inputs_of_label", "label_of_type"]
+__all__ = ["GraphShelf", "QuantumEdges", "inputs_of_label"]
 
 
 @dataclass(frozen=True)
@@ -106,32 +105,7 @@ def _edges(datasets: Any) -> QuantumEdges:
     )
 
 
-def label_of_type(dataset_type: str) -> tuple[str, str | None]:
-    """Task that writes a dataset type.
-
-    Parameters
-    ----------
-    dataset_type : str
-        Such as ``"pz_template"``.
-
-    Returns
-    -------
-    label : str
-        ``"ingest"`` for what comes from outside; empty for a type that is not ours.
-    algo : str or None
-        Method in the name.
-    """
-    exact = {spec.name: spec.label for spec in DATASET_TYPES}
-    if dataset_type in exact:
-        return exact[dataset_type], None
-    # The longest fixed part first: pz_estimate_{algo} before pz_{algo}.
-    for spec in sorted(DATASET_TYPES, key=lambda spec: -len(spec.name)):
-        head, brace, _ = spec.name.partition("{algo}")
-        if brace and dataset_type.startswith(head) and len(dataset_type) > len(head):
-            return spec.label, dataset_type[len(head) :]
-    return "", None
-
-
+@cache
 def inputs_of_label(label: str, algo: str) -> tuple[str, ...]:
     """Dataset types that a task reads, by the definition of the pipeline.
 
@@ -143,8 +117,7 @@ def inputs_of_label(label: str, algo: str) -> tuple[str, ...]:
     -------
     tuple of str
     """
-    pipeline = Pipeline.from_uri(str(files("pzcenter.pipelines").joinpath("definitions/pz.yaml")))
-    pipeline.addConfigOverride("parameters", "algo", algo)
+    pipeline = load_pipeline(overrides=Overrides(parameters={"algo": algo}))
     node = pipeline.to_graph().tasks[label]
     edges = [*node.inputs.values(), *node.prerequisite_inputs.values()]
     return tuple(sorted({edge.parent_dataset_type_name for edge in edges}))

@@ -24,11 +24,13 @@ from pzcenter.pipelines.lineage.records import (
     QuantumFacts,
     SignOff,
 )
+from pzcenter.pipelines.lineage.steps import type_named
+from pzcenter.pipelines.repository.dataset_types import PARTITION
 
 __all__ = ["first_object_of_package", "trace_in_package"]
 
-TABLE = "pz"
-COLLECTION, TASK, APPROVAL = "pz:collection/", "pz:task/", "pz:approval/"
+TABLE, OBJECT, FILES = "pz", "object", "pz_files_"
+APPROVAL = "pz:approval/"
 NOT_VERSIONS = frozenset({"prov:type", "voprov:name"})
 
 
@@ -153,36 +155,54 @@ def _document(path: Path) -> dict[str, Any]:
 
 
 def _quanta(document: dict[str, Any], tract: dict[str, Any]) -> tuple[QuantumFacts, ...]:
-    """Tasks that the tract went through: of a task that works on tracts, the run in which it did this one."""
-    quanta = []
-    for number, activity in document.get("activity", {}).items():
-        if not number.startswith(TASK):
+    """Tasks that the row went through, from the last one back to the first."""
+    made_by = {end["prov:entity"]: end["prov:activity"] for end in document.get("wasGeneratedBy", {}).values()}
+    last = [number for entity, number in made_by.items() if _name(document, entity).startswith(FILES)]
+    waiting = last or sorted(set(made_by.values()))
+    found: dict[str, QuantumFacts] = {}
+    while waiting:
+        number = waiting.pop(0)
+        activity = document["activity"][number]
+        # Of a task that works on tracts, the run in which it did this one.
+        if number in found or tract.get(f"run_{activity['voprov:name']}", activity["pz:run"]) != activity["pz:run"]:
             continue
-        label, run = activity["voprov:name"], activity["pz:run"]
-        if tract.get(f"run_{label}", run) != run:
-            continue
-        used = [end for end in document.get("used", {}).values() if end["prov:activity"] == number]
-        quanta.append(
-            QuantumFacts(
-                id=number,
-                label=label,
-                run=run,
-                data_id={"skymap": tract["skymap"], "tract": tract["tract"]},
-                inputs=tuple(end["prov:entity"] for end in used if end.get("prov:role") == "input"),
-                outputs=tuple(
-                    end["prov:entity"]
-                    for end in document.get("wasGeneratedBy", {}).values()
-                    if end["prov:activity"] == number
-                ),
-                n_other_inputs=0,
-                started=activity.get("prov:startTime"),
-                finished=activity.get("prov:endTime"),
-                config_sha256=_config(document, used),
-                versions=_versions(document, number),
-                evidence="package",
-            )
-        )
-    return tuple(reversed(quanta))
+        found[number] = _quantum(document, number, tract)
+        waiting.extend(made_by[entity] for entity in found[number].inputs if entity in made_by)
+    return tuple(found.values())
+
+
+def _quantum(document: dict[str, Any], number: str, tract: dict[str, Any]) -> QuantumFacts:
+    activity = document["activity"][number]
+    used = [end for end in document.get("used", {}).values() if end["prov:activity"] == number]
+    made = [end for end in document.get("wasGeneratedBy", {}).values() if end["prov:activity"] == number]
+    outputs = tuple(end["prov:entity"] for end in made)
+    per_tract = any(_is_per_tract(_name(document, entity)) for entity in outputs)
+    return QuantumFacts(
+        id=number,
+        label=activity["voprov:name"],
+        run=activity["pz:run"],
+        data_id=_data_id(tract, per_tract=per_tract),
+        inputs=tuple(end["prov:entity"] for end in used if end.get("prov:role") == "input"),
+        outputs=outputs,
+        started=activity.get("prov:startTime"),
+        finished=activity.get("prov:endTime"),
+        config_sha256=_config(document, used),
+        versions=_versions(document, number),
+        evidence="package",
+    )
+
+
+def _name(document: dict[str, Any], entity: str) -> str:
+    return str(document["entity"].get(entity, {}).get("voprov:name", ""))
+
+
+def _is_per_tract(dataset_type: str) -> bool:
+    spec, _ = type_named(dataset_type)
+    return spec is not None and spec.dimensions == PARTITION
+
+
+def _data_id(tract: dict[str, Any], *, per_tract: bool) -> dict[str, Any]:
+    return {"skymap": tract["skymap"], **({"tract": tract["tract"]} if per_tract else {})}
 
 
 def _config(document: dict[str, Any], used: list[dict[str, str]]) -> str | None:
@@ -203,19 +223,24 @@ def _datasets(
 ) -> tuple[DatasetFacts, ...]:
     """Collections on the way; that of the object tables as the one file of the tract."""
     makers = {entity: quantum.id for quantum in quanta for entity in quantum.outputs}
-    named = dict.fromkeys(entity for quantum in quanta for entity in (*quantum.outputs, *quantum.inputs))
+    read = {entity for quantum in quanta for entity in quantum.inputs}
     datasets = []
-    for entity in named:
-        attributes = document["entity"][entity]
-        is_object = attributes["voprov:name"] == "object"
+    for entity in dict.fromkeys(entity for quantum in quanta for entity in (*quantum.outputs, *quantum.inputs)):
+        name = _name(document, entity)
+        # What nothing on the way to the row reads is no part of it, except for the list of files itself.
+        if entity not in read and not name.startswith(FILES):
+            continue
+        spec, _ = type_named(name)
         datasets.append(
             DatasetFacts(
                 id=entity,
-                dataset_type=attributes["voprov:name"],
-                data_id={"skymap": tract["skymap"], "tract": tract["tract"]},
-                run=attributes.get("pz:run", ""),
-                uri=tract["object_file"] if is_object else None,
-                recorded_sha256=tract["object_sha256"] if is_object else None,
+                dataset_type=name,
+                data_id={}
+                if spec is not None and not spec.dimensions
+                else _data_id(tract, per_tract=_is_per_tract(name)),
+                run=document["entity"][entity].get("pz:run", ""),
+                uri=tract["object_file"] if name == OBJECT else None,
+                recorded_sha256=tract["object_sha256"] if name == OBJECT else None,
                 made_by=makers.get(entity),
             )
         )

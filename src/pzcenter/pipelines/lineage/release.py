@@ -22,10 +22,10 @@ from pzcenter.catalogs.writers import parquet_options
 from pzcenter.errors import NotFoundError
 from pzcenter.pipelines.lineage.evidence import Evidence, open_for_reading
 from pzcenter.pipelines.lineage.find import datasets_of
-from pzcenter.pipelines.lineage.graphs import inputs_of_label, label_of_type
+from pzcenter.pipelines.lineage.graphs import inputs_of_label
 from pzcenter.pipelines.lineage.prov import ProvDocument, add_config, add_sign_off, add_software
 from pzcenter.pipelines.lineage.records import LINEAGE_NAME, PROV_NAME
-from pzcenter.pipelines.lineage.steps import base_step, pipeline_definition, step_of_label, steps_before
+from pzcenter.pipelines.lineage.steps import base_step, label_of_type, pipeline_definition, step_of_label, steps_before
 from pzcenter.pipelines.repository.dataset_types import DATASET_TYPES, PARTITION
 
 if TYPE_CHECKING:
@@ -138,7 +138,7 @@ class _Release:
         parts = self._parts(document)
         activities: dict[str, list[str]] = defaultdict(list)
         for label in self.labels:
-            for run in sorted({ref.run for ref in self._outputs(label)}):
+            for run in self._runs(label):
                 activities[label].append(self._activity(document, label, run, parts))
         self._models(document)
         if campaign is not None:
@@ -149,6 +149,11 @@ class _Release:
                         for number in numbers:
                             document.relate("wasInformedBy", number, approval)
         return document.as_dict()
+
+    def _runs(self, label: str) -> list[str]:
+        """Runs in which the task ran; what was brought in from elsewhere has none."""
+        some = {ref.run: ref for ref in self._outputs(label)}
+        return sorted(run for run, ref in some.items() if self.evidence.ran(label, ref))
 
     def _parts(self, document: ProvDocument) -> dict[str, dict[str, str]]:
         """For each dataset type and run a collection of datasets."""
