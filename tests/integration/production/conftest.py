@@ -58,3 +58,15 @@ def toy():
     """The toy pipeline, under the name by which other processes import it."""
     pytest.importorskip("lsst.ctrl.bps.parsl")
     return _load("toy", "toy")
+
+
+@pytest.fixture(scope="session")
+def release():
+    """Functions that make a small release."""
+    return _load("small_release")
+
+
+@pytest.fixture(scope="session")
+def objects(release, tmp_path_factory):
+    """Object tables of a few tracts."""
+    return release.make_objects(tmp_path_factory.mktemp("objects") / "sky")

@@ -79,8 +79,10 @@ class PzLocal(SiteConfig):  # type: ignore[misc]
         return LOOPBACK
 
     def get_parsl_config(self) -> Config:
-        """As Rubin's, with our rule of retries."""
-        return _with_retry_cost(super().get_parsl_config())
+        """As Rubin's, with our rule of retries; processes of this machine need not be waited for."""
+        config = _with_retry_cost(super().get_parsl_config())
+        config.strategy_period = 1.0
+        return config
 
 
 class PzSlurm(Slurm):  # type: ignore[misc]
