@@ -69,12 +69,13 @@ def _print(made: ProductionPlan) -> None:
     from pzcenter.cli.screen import bytes_text, plain_table, seconds_text, stdout
 
     rates = made.rates
-    stdout().print(f"[bold]{made.n_obj:,} objects with {made.method} on {made.cores:,} cores[/]\n", soft_wrap=True)
+    noun = "core" if made.cores == 1 else "cores"
+    stdout().print(f"[bold]{made.n_obj:,} objects with {made.method} on {made.cores:,} {noun}[/]\n", soft_wrap=True)
     work = plain_table(step="left", core_hours="right", ms_per_object="right")
     for step, seconds in {**made.step_core_s, "middleware": made.middleware_core_s}.items():
-        work.add_row(step, f"{seconds / 3600:,.1f}", f"{1e3 * seconds / made.n_obj:.4f}")
+        work.add_row(step, _hours(seconds), f"{1e3 * seconds / made.n_obj:.4f}")
     total = made.core_hours * 3600
-    work.add_row("all", f"{made.core_hours:,.1f}", f"{1e3 * total / made.n_obj:.4f}")
+    work.add_row("all", _hours(total), f"{1e3 * total / made.n_obj:.4f}")
     stdout().print(work)
 
     needed = _enough(made.cores_needed)
@@ -115,6 +116,10 @@ def _print(made: ProductionPlan) -> None:
     where = f"on {rates['n_obj']:,} objects, {rates['installation']['processor']}"
     source = f"\nRates measured {rates['measured']} {where}. Middleware: {made.middleware['source']}."
     stdout().print(source, style="dim", markup=False, soft_wrap=True)
+
+
+def _hours(seconds: float) -> str:
+    return f"{seconds / 3600:,.1f}" if seconds >= 3600 else f"{seconds / 3600:.2g}"
 
 
 def _enough(cores: int | None) -> str:
