@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import stat
+import subprocess
+import sys
 import textwrap
+import time
 from collections import Counter
 from pathlib import Path
 
+import psutil
 import pytest
 
 pytest.importorskip("lsst.ctrl.bps.parsl")
@@ -76,6 +81,57 @@ def test_bps_tells_what_failed_and_goes_on_with_what_is_missing(toy, tmp_path):
     assert {name: after[name] for name in before} == before
     assert [path.read_text().strip() for path in toy.files(root, "total").values()] == ["value: 30"]
     assert_private_and_clean(submit_root)
+
+
+DRIVER = """
+import sys
+from pathlib import Path
+from pzcenter.pipelines.campaign.bps import BpsExecutor, BpsSettings
+place = Path(sys.argv[1])
+BpsExecutor(BpsSettings(), place / "repo", place / "submit").execute(place / "toy.qg", "toy/out")
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("surroundings")
+def test_a_killed_driver_takes_its_jobs_along_and_leaves_nothing_secret(toy, tmp_path, monkeypatch):
+    root, submit_root = tmp_path / "repo", tmp_path / "submit"
+    toy.make_repository(root, {1: 1, 2: 2})
+    graph = toy.make_graph(root, tmp_path / "toy.qg")
+    monkeypatch.setenv("PZ_TOY_SLEEP", "300")
+    driver = subprocess.Popen([sys.executable, "-c", DRIVER, str(tmp_path)])
+    try:
+        wait_for(lambda: list(submit_root.rglob("logs/tracts0/*.stderr")))
+        (bps,) = psutil.Process(driver.pid).children()
+        # Rubin's bps, Parsl's interchange, pool and workers, and a job: not all of them are descendants.
+        assert len(session_of(bps.pid)) >= 5
+        assert any(path.name == "object-store-credentials" for path in submit_root.rglob("*"))
+    finally:
+        driver.kill()
+        driver.wait()
+    wait_for(lambda: not session_of(bps.pid))
+
+    monkeypatch.delenv("PZ_TOY_SLEEP")
+    outcomes = BpsExecutor(BpsSettings(), root, submit_root).execute(graph, "toy/out")
+    assert states(outcomes) == {("double", "done"): 2, ("gather", "done"): 1}
+    assert_private_and_clean(submit_root)
+
+
+def session_of(leader):
+    """Processes of a session that live."""
+    found = []
+    for each in psutil.process_iter():
+        with contextlib.suppress(psutil.Error, OSError):
+            if os.getsid(each.pid) == leader and each.status() != psutil.STATUS_ZOMBIE:
+                found.append(each)
+    return found
+
+
+def wait_for(condition, seconds=60):
+    end = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.2)
 
 
 SLURM = {
@@ -167,4 +223,6 @@ def test_a_submission_that_fails_or_lasts_says_so(toy, tmp_path):
     with pytest.raises(ExecutorError, match="did not end within 2 s"):
         BpsExecutor(BpsSettings(time_limit=2), root, submit_root).execute(graph, "toy/out")
     assert BpsExecutor(BpsSettings(), root, submit_root, should_stop=lambda: True).execute(graph, "toy/out") == []
+    mine = [each for each in psutil.process_iter(["cmdline"]) if str(tmp_path) in " ".join(each.info["cmdline"] or ())]
+    assert not mine
     assert_private_and_clean(submit_root)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import signal
+import time
 from pathlib import Path
 
 from lsst.daf.butler import Butler, CollectionType, DatasetType
@@ -45,6 +46,7 @@ class DoubleTask(PipelineTask):
         value = number["value"]
         if value < 0 and not Path(os.environ.get("PZ_TOY_MENDED", "/nowhere")).exists():
             raise ValueError(f"cannot double {value}")
+        time.sleep(float(os.environ.get("PZ_TOY_SLEEP", "0")))
         marker = os.environ.get("PZ_TOY_MARKER")
         if value == 13 and marker and not Path(marker).exists():
             Path(marker).touch()

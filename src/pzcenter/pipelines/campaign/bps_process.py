@@ -9,10 +9,10 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-import psutil
 import yaml
 
 from pzcenter.errors import ExecutorError
+from pzcenter.pipelines.campaign.rubin_command import end_session
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -115,9 +115,8 @@ class Submission:
                     if watched:
                         self.tick()
         finally:
-            if process.poll() is None:
-                _end_family(process.pid)
-                process.wait()
+            end_session(process.pid)
+            process.wait()
 
     def _check_time(self, deadline: float | None, log: Path) -> None:
         if deadline is not None and time.monotonic() > deadline:
@@ -129,20 +128,6 @@ def last_words(log: Path) -> str:
     lines = [line.strip() for line in log.read_text(encoding="utf-8", errors="replace").splitlines() if line.strip()]
     errors = [line for line in lines if _ERROR_LINE.match(line)]
     return (errors or lines or ["it said nothing"])[-1][-500:]
-
-
-def _end_family(pid: int) -> None:
-    """Kill a process and all that descends from it."""
-    try:
-        family = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
-    except psutil.NoSuchProcess:
-        return
-    for member in family:
-        try:
-            member.kill()
-        except psutil.NoSuchProcess:
-            continue
-    psutil.wait_procs(family[1:], timeout=10)
 
 
 def _run_id(log: Path) -> str:
