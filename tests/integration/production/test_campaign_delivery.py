@@ -9,6 +9,7 @@ import subprocess
 import sys
 import warnings
 
+import pyarrow as pa
 import pytest
 import yaml
 
@@ -20,12 +21,14 @@ from pzcenter.catalogs import convert
 from pzcenter.cli.app import app
 from pzcenter.errors import ChecksumError, NotFoundError, SequencePointError
 from pzcenter.pipelines.campaign.produce import approve, run_campaign, start_campaign
+from pzcenter.pipelines.delivery import fast_tier
 from pzcenter.pipelines.delivery.campaign_package import build_from_campaign
 from pzcenter.pipelines.delivery.notebooks import notebook_code
 from pzcenter.pipelines.delivery.verify import verify_package
 from pzcenter.pipelines.repository.create import create_repository
 from pzcenter.pipelines.repository.ingest import ingest_objects
 from pzcenter.pipelines.repository.models import add_models
+from pzcenter.pipelines.repository.open import open_repository
 from pzcenter.simulation import SimulationConfig, simulate
 
 RELEASE, N_OBJ = "sim1", 900
@@ -139,3 +142,24 @@ def test_a_method_that_was_not_used(package, waiting, root):
 def test_not_a_campaign(tmp_path):
     with pytest.raises(NotFoundError, match="not a campaign"):
         build_from_campaign(tmp_path, tmp_path / "package")
+
+
+@pytest.mark.parametrize("on_s3", [False, True])
+def test_butler_reads_through_the_fast_tier(on_s3, s3_uri, tmp_path, monkeypatch):
+    """The second read of a dataset comes from the fast disk, and a broken fast disk stops nobody."""
+    monkeypatch.setattr(fast_tier, "_tiers", {})
+    create_repository(tmp_path / "repo", **({"store": f"{s3_uri}/store"} if on_s3 else {}))
+    table = pa.table({"objectId": pa.array([1, 2, 3], pa.int64())})
+    with open_repository(tmp_path / "repo", writeable=True, run="sim1/training") as butler:
+        ref = butler.put(table, "pz_training_set", run="sim1/training")
+        monkeypatch.setenv("PZ_FAST_TIER", str(tmp_path / "fast"))
+        monkeypatch.setenv("PZ_FAST_TIER_QUOTA", "1 MB")
+        for _ in range(2):
+            assert butler.get(ref)["objectId"].to_pylist() == [1, 2, 3]
+        done = fast_tier.configured_tier().statistics()
+        assert (done.misses, done.hits, done.failures) == (1, 1, 0)
+        (tmp_path / "broken").write_text("not a directory")
+        monkeypatch.setenv("PZ_FAST_TIER", str(tmp_path / "broken"))
+        assert butler.get(ref)["objectId"].to_pylist() == [1, 2, 3]
+        assert fast_tier.configured_tier().statistics().failures == 1
+    fast_tier.configured_tier().release()

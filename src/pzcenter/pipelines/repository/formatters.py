@@ -36,16 +36,27 @@ class PzParquetFormatter(ParquetFormatter):
 
     default_extension = ".parquet"
 
-    def read_from_uri(self, uri: ResourcePath, component: str | None = None, expected_size: int = -1) -> Any:
-        """Read from the fast tier, or from where the dataset is."""
-        if os.environ.get(FAST_TIER_VARIABLE):
-            from pzcenter.pipelines.delivery.fast_tier import local_copy
+    def read(self, component: str | None = None, expected_size: int = -1, cache_manager: Any = None) -> Any:
+        """Read from the fast tier where there is one, else as the Butler does.
 
-            path = local_copy(uri.ospath if uri.isLocal else uri.geturl())
+        The ``read_from_`` methods come too late for it: by then a file of an object store has been downloaded.
+        """
+        path = self._on_fast_tier(expected_size)
+        if path is not None:
             return self.read_from_local_file(str(path), component=component, expected_size=expected_size)
-        if uri.isLocal:
-            return self.read_from_local_file(uri.ospath, component=component, expected_size=expected_size)
-        return super().read_from_uri(uri, component=component, expected_size=expected_size)
+        return super().read(component, expected_size, cache_manager)
+
+    def _on_fast_tier(self, expected_size: int) -> Path | None:
+        """Path of the copy on the fast disk; None where there is none, or it is not to be used."""
+        uri = self.file_descriptor.location.uri
+        if not os.environ.get(FAST_TIER_VARIABLE) or uri.fragment:
+            return None
+        from pzcenter.pipelines.delivery.fast_tier import local_copy, remote_copy
+
+        path = local_copy(uri.ospath) if uri.isLocal else remote_copy(uri.geturl())
+        # A file that is not there is for the Butler to complain about.
+        fits = path is not None and path.is_file() and expected_size in (-1, path.stat().st_size)
+        return path if fits else None
 
     def write_local_file(self, in_memory_dataset: Any, uri: ResourcePath) -> None:
         """Write a table with the encodings of our catalogues; anything else as the Butler does."""
