@@ -2,7 +2,7 @@
 
 Quantum graphs are zip files whose members are stored, not compressed, and are read here and there by seeking, several
 members at a time. In Python 3.12.0 to 3.12.8 and 3.13.0 to 3.13.1 such a seek starts from where another member was
-read last (CPython issue 127847): small graphs happen to work, large ones end in a bare ``EOFError``.
+read last (CPython gh-127847): small graphs happen to work, large ones end in a bare ``EOFError``.
 """
 
 from __future__ import annotations
