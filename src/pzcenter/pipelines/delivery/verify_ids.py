@@ -50,7 +50,7 @@ def check_unique(pz: Path) -> Iterator[tuple[str, str]]:
     double = _Tally()
     for low, high in _ranges(records):
         ids = np.sort(_ids_of_files(pz, records, low, high))
-        double.add(np.unique(ids[1:][ids[1:] == ids[:-1]]))
+        double.add(_repeated(ids))
     if double.number:
         yield "catalog/pz", f"{double.number} object ids have more than one row, such as {double.examples}"
 
@@ -82,18 +82,34 @@ def check_objects(pz: Path, objects: str | os.PathLike[str]) -> Iterator[tuple[s
     without_row, without_object, double = _Tally(), _Tally(), _Tally()
     n_obj = 0
     for low, high in _ranges(records):
-        rows = np.unique(_ids_of_files(pz, records, low, high))
+        rows = np.sort(_ids_of_files(pz, records, low, high))
         ids = np.sort(_ids_of_catalog(catalog, column, low, high))
         n_obj += ids.size
-        double.add(np.unique(ids[1:][ids[1:] == ids[:-1]]))
-        without_row.add(np.setdiff1d(ids, rows))
-        without_object.add(np.setdiff1d(rows, ids))
+        double.add(_repeated(ids))
+        without_row.add(_not_in(ids, rows))
+        without_object.add(_not_in(rows, ids))
     if without_row.number:
         yield "catalog/pz", f"{without_row.number} of {n_obj} objects have no row, such as {without_row.examples}"
     if without_object.number:
         yield "catalog/pz", f"{without_object.number} rows have no object, such as {without_object.examples}"
     if double.number:
         yield str(objects), f"{double.number} objects appear more than once, such as {double.examples}"
+
+
+def _repeated(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Ids that are there more than once, each once, of sorted ids."""
+    return _distinct(ids[1:][ids[1:] == ids[:-1]])
+
+
+def _not_in(ids: NDArray[np.int64], others: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Ids, each once, that are not among the others; both sorted, which is faster than any set of NumPy."""
+    at = np.searchsorted(others, ids)
+    at[at == others.size] = 0
+    return _distinct(ids[others[at] != ids] if others.size else ids)
+
+
+def _distinct(ids: NDArray[np.int64]) -> NDArray[np.int64]:
+    return ids[np.concatenate([[True], ids[1:] != ids[:-1]])] if ids.size else ids
 
 
 @dataclass
