@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import pytest
 import yaml
@@ -22,6 +23,7 @@ from pzcenter.pipelines.lineage.package import first_object_of_package, trace_in
 from pzcenter.pipelines.lineage.prov import lineage_document, undeclared
 from pzcenter.pipelines.repository.create import create_repository
 from pzcenter.pipelines.repository.ingest import ingest_objects
+from pzcenter.pipelines.repository.known_redshifts import ingest_training_set
 from pzcenter.pipelines.repository.models import add_models
 from pzcenter.simulation import SimulationConfig, simulate
 
@@ -68,6 +70,30 @@ def some_object(sky):
 @pytest.fixture(scope="module")
 def lineage(campaign, some_object):
     return trace_in_campaign(campaign[1], some_object[0])
+
+
+@pytest.fixture(scope="module")
+def learned(sky, campaign, tmp_path_factory):
+    """Directory of a campaign whose models were trained in it."""
+    root = tmp_path_factory.mktemp("learned")
+    repository = campaign[0]
+    truth = pq.read_table(sky.truth_path, columns=["objectId", "z_true"])
+    pq.write_table(truth.filter(pc.less(truth["z_true"], 2.9)), root / "redshifts.parquet")
+    ingest_training_set(repository, root / "redshifts.parquet", release=RELEASE)
+    config = {
+        "name": "learned",
+        "repository": str(repository),
+        "release": RELEASE,
+        "methods": ["trainz"],
+        "train": True,
+        "sign_off": [],
+        "executor": {"workers": 1},
+    }
+    (root / "campaign.yaml").write_text(yaml.safe_dump(config))
+    start_campaign(root / "campaign.yaml", root / "learned")
+    end = run_campaign(root / "learned", until="step5")
+    assert end.state == "done", end
+    return root / "learned"
 
 
 def facts_of(lineage, dataset_type):
@@ -129,6 +155,19 @@ def test_earlier_tables_can_be_traced_too(campaign, some_object):
 def test_an_id_that_no_tract_has(campaign):
     with pytest.raises(NotFoundError, match="objectId 17"):
         trace_in_campaign(campaign[1], 17)
+
+
+def test_chain_of_a_trained_model_goes_on_to_its_training_set(learned, some_object):
+    found = trace_in_campaign(learned, some_object[0])
+    train = next(facts for facts in found.quanta if facts.label == "trainPz")
+    training_set = facts_of(found, "pz_training_set")
+    assert train.inputs == (training_set.id,)
+    assert len(training_set.sha256) == 64
+    assert facts_of(found, "photoz_model_trainz").made_by == train.id
+    assert found.model.n_train > 10
+    assert len(found.model.training_sha256) == 64
+    assert found.model.dataset in train.outputs
+    assert undeclared(lineage_document(found)) == []
 
 
 @pytest.fixture(scope="module")

@@ -119,10 +119,8 @@ class Evidence:
         return digest.hexdigest()
 
     def recorded_sha256(self, ref: DatasetRef) -> str | None:
-        """SHA-256 that was noted when an object table came in; None for everything else."""
-        if ref.datasetType.name != "object":
-            return None
-        record = self.find("object_record", ref.run, ref.dataId)
+        """SHA-256 that was noted when a file came in from outside; None where no record was made."""
+        record = self.find(f"{ref.datasetType.name}_record", ref.run, ref.dataId)
         return None if record is None else self.butler.get(record).get("sha256")
 
 
