@@ -20,6 +20,7 @@ from pzcenter.cli import (
     plot,
     produce,
     provenance,
+    repo,
     run,
     simulate,
     train,
@@ -94,6 +95,8 @@ add_verb(catalog_app, catalog.convert, catalog.CONVERT_EXAMPLES)
 add_verb(catalog_app, catalog.verify, catalog.VERIFY_EXAMPLES)
 app.add_typer(catalog_app, name="catalog", rich_help_panel=MAIN_LINE)
 add_verb(app, simulate.simulate, simulate.EXAMPLES, panel=MAIN_LINE)
+app.add_typer(repo.group, name="repo", rich_help_panel=PRODUCTION)
+app.add_typer(repo.group, name="repo", rich_help_panel=PRODUCTION)
 app.add_typer(produce.group, name="produce", rich_help_panel=PRODUCTION)
 add_verb(app, run.run, run.EXAMPLES, panel=PRODUCTION)
 deliver_app = verb_group("Take data in, give packages out: receive, promote, build, verify, send.", deliver.EXAMPLES)
