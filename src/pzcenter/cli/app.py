@@ -10,6 +10,7 @@ import typer
 
 import pzcenter
 from pzcenter.cli import (
+    bundle,
     catalog,
     deliver,
     deliver_tiers,
@@ -95,7 +96,9 @@ add_verb(catalog_app, catalog.convert, catalog.CONVERT_EXAMPLES)
 add_verb(catalog_app, catalog.verify, catalog.VERIFY_EXAMPLES)
 app.add_typer(catalog_app, name="catalog", rich_help_panel=MAIN_LINE)
 add_verb(app, simulate.simulate, simulate.EXAMPLES, panel=MAIN_LINE)
-app.add_typer(repo.group, name="repo", rich_help_panel=PRODUCTION)
+add_verb(repo.group, bundle.export_run, bundle.EXPORT_EXAMPLES, name="export-run")
+add_verb(repo.group, bundle.import_run, bundle.IMPORT_EXAMPLES, name="import-run")
+add_verb(repo.group, bundle.imported, bundle.IMPORTED_EXAMPLES)
 app.add_typer(repo.group, name="repo", rich_help_panel=PRODUCTION)
 app.add_typer(produce.group, name="produce", rich_help_panel=PRODUCTION)
 add_verb(app, run.run, run.EXAMPLES, panel=PRODUCTION)
