@@ -23,7 +23,7 @@ from pzcenter.catalogs.storage import file_sha256
 from pzcenter.errors import NotFoundError, PZCenterError
 from pzcenter.pipelines.delivery import layout
 from pzcenter.pipelines.delivery.release_state import check_states
-from pzcenter.pipelines.delivery.verify_ids import check_objects, check_unique
+from pzcenter.pipelines.delivery.verify_ids import check_margin, check_objects, check_unique
 from pzcenter.pipelines.delivery.verify_tables import check_catalog, check_companion, check_same_rows, read_definitions
 
 if TYPE_CHECKING:
@@ -137,6 +137,9 @@ def verify_package(
         work.do("companions", where, partial(check_companion, root / where, definitions.get(name), where))
     work.do("counts", layout.DESCRIPTION, work.counts)
     work.do("ids", f"{layout.CATALOG}/pz", lambda: check_unique(root / layout.CATALOG / "pz"))
+    if (root / layout.CATALOG / "pz_margin").is_dir():
+        pz, margin = (root / layout.CATALOG / name for name in ("pz", "pz_margin"))
+        work.do("ids", f"{layout.CATALOG}/pz_margin", lambda: check_margin(pz, margin))
     if objects is not None:
         work.do("objects", str(objects), lambda: check_objects(root / layout.CATALOG / "pz", objects))
     work.do("provenance", layout.PROVENANCE, work.provenance)

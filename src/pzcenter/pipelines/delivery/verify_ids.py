@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from pzcenter.catalogs import Catalog
     from pzcenter.catalogs.manifest import FileRecord
 
-__all__ = ["check_objects", "check_unique"]
+__all__ = ["check_margin", "check_objects", "check_unique"]
 
 IDS_AT_ONCE = 30_000_000
 N_NAMED = 5
@@ -53,6 +53,27 @@ def check_unique(pz: Path) -> Iterator[tuple[str, str]]:
         double.add(_repeated(ids))
     if double.number:
         yield "catalog/pz", f"{double.number} object ids have more than one row, such as {double.examples}"
+
+
+def check_margin(pz: Path, margin: Path) -> Iterator[tuple[str, str]]:
+    """Name rows of the margin that the core table does not have.
+
+    Parameters
+    ----------
+    pz, margin : Path
+        Catalogues with manifests.
+
+    Yields
+    ------
+    (str, str)
+    """
+    records, around = _data(pz), _data(margin)
+    foreign = _Tally()
+    for low, high in _ranges(records):
+        ids = np.sort(_ids_of_files(margin, around, low, high))
+        foreign.add(_not_in(ids, np.sort(_ids_of_files(pz, records, low, high))))
+    if foreign.number:
+        yield "catalog/pz_margin", f"{foreign.number} objects are not in the core table, such as {foreign.examples}"
 
 
 def check_objects(pz: Path, objects: str | os.PathLike[str]) -> Iterator[tuple[str, str]]:

@@ -170,6 +170,13 @@ class TestContent:
         rewrite(copy, double)
         assert "1 object ids have more than one row" in words(verify_package(copy))
 
+    def test_margin_of_other_objects(self, copy):
+        def other(_, table):
+            return table.set_column(0, table.schema.field(0), pc.add(table["objectId"], 10**15))
+
+        rewrite(copy, other, "pz_margin")
+        assert "objects are not in the core table" in words(verify_package(copy))
+
     def test_bit_without_name(self, copy):
         def set_bit(_, table):
             place = table.schema.get_field_index("flags")
