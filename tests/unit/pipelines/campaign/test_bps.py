@@ -96,7 +96,7 @@ def test_tasks_of_a_partition_share_a_job_until_a_task_gathers():
 
 def test_the_environment_is_handed_on_by_name_and_without_secrets(tmp_path):
     environment = {
-        "PATH": "/bin", "HOME": "/home/me", "PZ_FAST_TIER": "/fast", "OMP_NUM_THREADS": "1", "SITE_MODULES": "x",
+        "PATH": "/bin", "HOME": "/h", "PZ_FAST_TIER": "/fast", "OMP_NUM_THREADS": "1", "SITE_MODULES": "x",
         "MY_TOKEN": "t", "PGPASSWORD": "p", "PZ_ADMIN_TOKEN": "t", "SOMETHING": "s", "SITE_API_KEY": "k",
         "LSST_RESOURCES_S3_PROFILE_a": "https://key:hidden@s3.example.org",
         "AWS_ACCESS_KEY_ID": "id", "AWS_SECRET_ACCESS_KEY": "hidden", "S3_ENDPOINT_URL": "https://s3.example.org",
