@@ -120,5 +120,5 @@ def write_config(path: str | os.PathLike[str], config: CampaignConfig) -> None:
     for name, value in config.model_dump(mode="json").items():
         info = CampaignConfig.model_fields[name]
         lines.append(f"# {info.title}" + (f", {info.description}" if info.description else ""))
-        lines.append(yaml.safe_dump({name: value}, sort_keys=False, default_flow_style=None).strip())
+        lines.append(yaml.safe_dump({name: value}, sort_keys=False).strip())
     write_text_atomically(Path(path), "\n".join(lines) + "\n")
