@@ -368,14 +368,18 @@ class _Driver:
     def _execute(self, step: Step, event: dict[str, Any]) -> None:
         path = self.directory / event["graph"]
         settings = self.config.executor
+        self._use_fast_tier()
         if settings.kind == "bps":
+            bps = settings.bps
+            if settings.workers is not None and bps.workers is None:
+                bps = bps.model_copy(update={"workers": settings.workers})
             executor = BpsExecutor(
-                settings.bps, self.config.repository, self.directory / SUBMISSIONS, name=self.config.name
-            )
+                bps, self.config.repository, self.directory / SUBMISSIONS, name=self.config.name,
+                should_stop=self._should_stop,
+            )  # fmt: skip
             for outcome in executor.execute(path, event["run"]):
                 self._tell_quantum(step, event["run"], outcome, None)
             return
-        self._use_fast_tier()
         LocalExecutor(
             self.config.repository,
             workers=settings.n_workers,
