@@ -11,6 +11,8 @@ from __future__ import annotations
 
 import copy
 import errno
+import logging
+import os
 import resource
 import time
 import uuid
@@ -27,7 +29,6 @@ from pzcenter.pipelines.pool import run_tasks
 from lsst.daf.butler import ButlerConfig, QuantumBackedButler  # isort: skip - after the mending of zip files
 from lsst.pipe.base.single_quantum_executor import SingleQuantumExecutor  # isort: skip
 from lsst.utils.threads import disable_implicit_threading  # isort: skip
-import os
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 
 __all__ = ["LocalExecutor", "QuantumDone", "quantum_backed_butler"]
 
+# That there is no EUPS here is no news.
+logging.getLogger("lsst.utils.packages").setLevel(logging.ERROR)
 
 PRELOAD = (
     "pzcenter.pipelines.campaign.local_pool",
