@@ -1,137 +1,198 @@
-"""What a partition looks like as it was delivered: counts, depths, and whether the fluxes can be in their unit."""
+"""What a partition looks like as it was delivered: counts, ranges, levels of the fluxes.
+
+Every row counts, and nothing is corrected: cuts, dereddening and the order along the sky come with the skinny table.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 
+from pzcenter.catalogs.columns import int_column, require_columns
+from pzcenter.catalogs.conversion import POSITION_CUT
+from pzcenter.catalogs.flux_levels import FluxLevel, flux_level, require_plausible_fluxes
+from pzcenter.catalogs.readers import BATCH_SIZE
+from pzcenter.catalogs.skinny_rows import converter_for
 from pzcenter.catalogs.tiling import MAX_TILE_ORDER
-from pzcenter.errors import UnitError
-from pzcenter.science.photometry import AB_ZERO_POINT_NJY
+from pzcenter.catalogs.unique_ids import repeated_ids, require_no_repeated
+from pzcenter.errors import EmptyTableError
 from pzcenter.science.sky import healpix_at_order
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
-__all__ = ["DEPTH_SIGMA", "PLAUSIBLE_MAG", "ingest_qa", "require_plausible_magnitudes", "sky_counts"]
+    from pzcenter.catalogs.conversion import Converter
+    from pzcenter.schema import Mapping
 
-DEPTH_SIGMA = 5.0
-"""Signal to noise at which a depth is quoted."""
-
-PLAUSIBLE_MAG = (12.0, 32.0)
-"""Median magnitude, AB, of the well measured objects of a band that any galaxy survey may have. SDSS spectroscopic
-galaxies are near 17, ten years of LSST near 26. nJy taken for uJy are wrong by 7.5 mag, for Jy by 22.5."""
-
-MIN_JUDGED = 100
-
-
-def ingest_qa(skinny: pa.Table, bands: Sequence[str]) -> pa.Table:
-    """Look at the skinny rows of a partition.
-
-    Parameters
-    ----------
-    skinny : pa.Table
-        Skinny rows, without cuts.
-    bands : sequence of str
-
-    Returns
-    -------
-    pa.Table
-        One row for each band: ``band``, ``n_obj``, ``n_measured`` (flux and error usable), ``n_detected`` (above
-        5 sigma), ``median_mag`` of those (AB), ``depth`` (5 sigma, from the median error, AB), and, the same in each
-        row, ``id_min``, ``id_max``, ``ra_min``, ``ra_max``, ``dec_min``, ``dec_max`` (degrees).
-    """
-    rows = []
-    common = {"n_obj": skinny.num_rows, **_extremes(skinny)}
-    for band in bands:
-        flux, flux_err = (skinny.column(f"{kind}_{band}").to_numpy() for kind in ("flux", "flux_err"))
-        measured = np.isfinite(flux) & np.isfinite(flux_err) & (flux_err > 0)
-        detected = measured & (flux > DEPTH_SIGMA * np.where(measured, flux_err, np.inf))
-        rows.append(
-            {
-                "band": band,
-                **common,
-                "n_measured": int(measured.sum()),
-                "n_detected": int(detected.sum()),
-                "median_mag": _magnitude(float(np.median(flux[detected])) if detected.any() else np.nan),
-                "depth": _magnitude(DEPTH_SIGMA * float(np.median(flux_err[measured])) if measured.any() else np.nan),
-            }
-        )
-    return pa.Table.from_pylist(rows, schema=_SCHEMA)
-
+__all__ = ["IngestQa", "ingest_qa"]
 
 _SCHEMA = pa.schema(
     [
         ("band", pa.string()), ("n_obj", pa.int64()), ("n_measured", pa.int64()), ("n_detected", pa.int64()),
-        ("median_mag", pa.float64()), ("depth", pa.float64()), ("id_min", pa.int64()), ("id_max", pa.int64()),
-        ("ra_min", pa.float64()), ("ra_max", pa.float64()), ("dec_min", pa.float64()), ("dec_max", pa.float64()),
+        ("share_missing", pa.float64()), ("median_mag", pa.float64()), ("depth", pa.float64()),
+        ("n_no_position", pa.int64()), ("n_repeated", pa.int64()), ("id_column", pa.string()),
+        ("id_min", pa.int64()), ("id_max", pa.int64()), ("ra_min", pa.float64()), ("ra_max", pa.float64()),
+        ("dec_min", pa.float64()), ("dec_max", pa.float64()),
     ]
 )  # fmt: skip
 
 
-def _magnitude(flux: float) -> float | None:
-    """Magnitude, AB, of a flux in nJy."""
-    return AB_ZERO_POINT_NJY - 2.5 * float(np.log10(flux)) if np.isfinite(flux) and flux > 0 else None
-
-
-def _extremes(skinny: pa.Table) -> dict[str, float | int | None]:
-    found: dict[str, float | int | None] = {}
-    for name, short in (("objectId", "id"), ("ra", "ra"), ("dec", "dec")):
-        values = skinny.column(name).to_numpy() if name in skinny.column_names else np.empty(0)
-        found[f"{short}_min"] = values.min().item() if values.size else None
-        found[f"{short}_max"] = values.max().item() if values.size else None
-    return found
-
-
-def require_plausible_magnitudes(qa: pa.Table, where: str, mapping: str = "") -> None:
-    """Refuse fluxes whose median magnitude no survey has: their unit is not the declared one.
+@dataclass(frozen=True)
+class IngestQa:
+    """Looks of a partition.
 
     Parameters
     ----------
-    qa : pa.Table
-        From :func:`ingest_qa`.
-    where, mapping : str
-        Names of the table and the mapping, for the message.
-
-    Raises
-    ------
-    UnitError
-        The median magnitude of the detected objects of a band is out of :data:`PLAUSIBLE_MAG`.
+    bands : pa.Table
+        One row for each band: ``band``, ``n_measured`` (finite flux, positive error), ``n_detected`` (above 5 sigma),
+        ``share_missing`` (of the objects), ``median_mag`` (of the detected, AB), ``depth`` (5 sigma, AB); and, the same
+        in each row, ``n_obj``, ``n_no_position``, ``n_repeated`` (ids), ``id_column`` (name in the object table),
+        ``id_min``, ``id_max``, ``ra_min``, ``ra_max``, ``dec_min``, ``dec_max`` (degrees).
+    sky : pa.Table
+        One row for each HEALPix pixel that has objects: ``pixel`` (NESTED), ``n_obj``, and for each band ``n_{b}``
+        (measured) and ``err_{b}`` (sum of their flux errors, nJy).
+    mapping : Mapping
+        Narrowed to the columns of the table.
+    levels : dict of str to FluxLevel
+    repeated : ndarray of int64
+        Ids that are there more than once.
+    notes : tuple of str
+        What the table lacks.
     """
-    low, high = PLAUSIBLE_MAG
-    for row in qa.to_pylist():
-        if row["n_detected"] >= MIN_JUDGED and not low <= row["median_mag"] <= high:
-            raise UnitError(
-                f"{where}: the median magnitude in {row['band']} is {row['median_mag']:.1f}; {low:g} to {high:g} is "
-                f"plausible. Are the fluxes in the unit that the mapping {mapping or 'in use'!r} declares?"
-            )
+
+    bands: pa.Table
+    sky: pa.Table
+    mapping: Mapping
+    levels: dict[str, FluxLevel]
+    repeated: NDArray[np.int64]
+    notes: tuple[str, ...]
+
+    def require_usable(self, where: str, *, magnitudes: bool = True) -> None:
+        """Refuse what must not go on.
+
+        Parameters
+        ----------
+        where : str
+            Name of the table, for the message.
+        magnitudes : bool
+            Whether magnitudes that cannot be are refused.
+
+        Raises
+        ------
+        DuplicateIdError
+            An object is there twice.
+        UnitError
+            See :func:`pzcenter.catalogs.flux_levels.require_plausible_fluxes`.
+        """
+        require_no_repeated(self.repeated, where)
+        if magnitudes:
+            require_plausible_fluxes(self.levels, self.mapping, where)
 
 
-def sky_counts(skinny: pa.Table, bands: Sequence[str], order: int = MAX_TILE_ORDER) -> pa.Table:
-    """Objects and depths of a partition by HEALPix pixel.
+def ingest_qa(
+    table: pa.Table,
+    mapping: Mapping | str | None = None,
+    *,
+    order: int = MAX_TILE_ORDER,
+    where: str = "the table",
+) -> IngestQa:
+    """Look at an object table.
 
     Parameters
     ----------
-    skinny : pa.Table
-    bands : sequence of str
+    table : pa.Table
+        With the columns of :func:`pzcenter.catalogs.skinny_partition.columns_needed`, without cuts.
+    mapping : Mapping, str, optional
+        Found from the columns when not given.
     order : int
-        NESTED.
+        HEALPix order of the counts on the sky.
+    where : str
+        Name of the table, for messages.
 
     Returns
     -------
-    pa.Table
-        ``pixel``, ``n_obj``, and for each band ``n_{b}`` (measured) and ``err_{b}``: sum of the flux errors, nJy.
+    IngestQa
+
+    Raises
+    ------
+    ColumnError, SchemaError
+        The columns are not what the mapping says.
+    UnitError
+        Fluxes are magnitudes, or magnitudes are fluxes.
+    EmptyTableError
+        No row is there.
     """
-    pixel = healpix_at_order(skinny.column("_healpix_29").to_numpy(), order)
+    converter, notes = converter_for(table.column_names, where, mapping, cuts=())
+    converter = replace(converter, deredden=False)
+    require_columns(converter.columns, table.column_names, where)
+    if table.num_rows == 0:
+        raise EmptyTableError(f"{where} has no rows")
+    columns, n_no_position = _converted(table, converter)
+    ids = int_column(table.column(converter.mapping.object_id), converter.mapping.object_id)
+    repeated = repeated_ids(ids)
+    bands = converter.mapping.bands
+    levels = {band: flux_level(columns[f"flux_{band}"], columns[f"flux_err_{band}"]) for band in bands}
+    common = {
+        "n_obj": table.num_rows,
+        "n_no_position": n_no_position,
+        "n_repeated": repeated.size,
+        "id_column": converter.mapping.object_id,
+        **_range("id", ids),
+        **_range("ra", columns.get("ra")),
+        **_range("dec", columns.get("dec")),
+    }
+    rows = [
+        {"band": band, **common, **asdict(level), "share_missing": 1.0 - level.n_measured / table.num_rows}
+        for band, level in levels.items()
+    ]
+    return IngestQa(
+        bands=pa.Table.from_pylist(rows, schema=_SCHEMA),
+        sky=_sky_counts(columns, bands, order) if converter.has_position else _no_sky(bands),
+        mapping=converter.mapping,
+        levels=levels,
+        repeated=repeated,
+        notes=tuple(notes),
+    )
+
+
+def _converted(table: pa.Table, converter: Converter) -> tuple[dict[str, NDArray[Any]], int]:
+    """Positions and fluxes, nJy, of the rows that have a position, and the number of the others."""
+    parts: list[dict[str, NDArray[Any]]] = []
+    first = n_no_position = 0
+    for batch in table.select(list(converter.columns)).combine_chunks().to_batches(max_chunksize=BATCH_SIZE):
+        if first == 0:
+            converter.check_units(batch)
+        part, n_cut = converter.convert(batch, first)
+        parts.append(part)
+        n_no_position += n_cut.get(POSITION_CUT, 0)
+        first += batch.num_rows
+    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}, n_no_position
+
+
+def _range(name: str, values: NDArray[Any] | None) -> dict[str, float | int | None]:
+    there = values is not None and values.size > 0
+    return {
+        f"{name}_min": values.min().item() if there and values is not None else None,
+        f"{name}_max": values.max().item() if there and values is not None else None,
+    }
+
+
+def _sky_counts(columns: dict[str, NDArray[Any]], bands: tuple[str, ...], order: int) -> pa.Table:
+    pixel = healpix_at_order(columns["_healpix_29"], order)
     cells, inverse, n_obj = np.unique(pixel, return_inverse=True, return_counts=True)
-    columns: dict[str, NDArray[np.generic]] = {"pixel": cells.astype(np.int64), "n_obj": n_obj.astype(np.int64)}
+    found: dict[str, NDArray[np.generic]] = {"pixel": cells.astype(np.int64), "n_obj": n_obj.astype(np.int64)}
     for band in bands:
-        error = skinny.column(f"flux_err_{band}").to_numpy().astype(np.float64)
+        error = columns[f"flux_err_{band}"].astype(np.float64)
         known = np.isfinite(error)
-        columns[f"n_{band}"] = np.bincount(inverse[known], minlength=cells.size).astype(np.int64)
-        columns[f"err_{band}"] = np.bincount(inverse[known], weights=error[known], minlength=cells.size)
-    return pa.table(columns)
+        found[f"n_{band}"] = np.bincount(inverse[known], minlength=cells.size).astype(np.int64)
+        found[f"err_{band}"] = np.bincount(inverse[known], weights=error[known], minlength=cells.size)
+    return pa.table(found)
+
+
+def _no_sky(bands: tuple[str, ...]) -> pa.Table:
+    kinds = [("pixel", pa.int64()), ("n_obj", pa.int64())]
+    kinds += [each for band in bands for each in ((f"n_{band}", pa.int64()), (f"err_{band}", pa.float64()))]
+    return pa.schema(kinds).empty_table()

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Run", "sky_order", "write_run"]
+__all__ = ["Run", "sky_order", "write_ids", "write_run"]
 
 SORTED_IDS = "sorted ids"
 PIXEL, ID = "_healpix_29", "objectId"
@@ -144,3 +144,26 @@ def write_run(path: Path, columns: dict[str, NDArray[Any]]) -> Run:
         sink.write(np.sort(columns[ID]).data)
     layout = (*((name, values.dtype.str) for name, values in columns.items()), (SORTED_IDS, "<i8"))
     return Run(path, columns[ID].size, layout)
+
+
+def write_ids(path: Path, ids: NDArray[np.int64]) -> Run:
+    """Write object ids alone, sorted, for the search for duplicates.
+
+    Parameters
+    ----------
+    path : Path
+        Written whole or not at all.
+    ids : ndarray of int64, (n_obj,)
+
+    Returns
+    -------
+    Run
+
+    Raises
+    ------
+    StorageError
+        The file system refused.
+    """
+    with atomic_file(path, temporary=path.parent, durable=False, hashed=False) as sink:
+        sink.write(np.sort(ids.astype(np.int64, copy=False)).data)
+    return Run(path, ids.size, ((SORTED_IDS, "<i8"),))

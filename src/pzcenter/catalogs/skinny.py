@@ -21,33 +21,34 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 import pzcenter
 from pzcenter.catalogs.columns import require_columns
-from pzcenter.catalogs.conversion import NO_TRACT, Converter, parse_cut
 from pzcenter.catalogs.hats_layout import data_path
 from pzcenter.catalogs.manifest import MANIFEST_NAME, FileRecord, Journal, Manifest
-from pzcenter.catalogs.photometry import DEREDDENED_KEY
 from pzcenter.catalogs.provenance import provenance_record, write_provenance
 from pzcenter.catalogs.readers import BATCH_SIZE, Catalog, open_catalog
-from pzcenter.catalogs.runs import PIXEL, Run, sky_order, write_run
+from pzcenter.catalogs.runs import PIXEL, Run, write_run
+from pzcenter.catalogs.skinny_rows import check_flux_levels, converter_for, count_flags, skinny_schema, skinny_table
 from pzcenter.catalogs.storage import write_text_atomically
 from pzcenter.catalogs.tiling import SkyCounts, choose_pixels
 from pzcenter.catalogs.unique_ids import require_unique_ids
 from pzcenter.catalogs.writers import finish_dataset, write_partition
 from pzcenter.errors import EmptyTableError, FileFormatError, InternalError, OutputExistsError
-from pzcenter.schema import PZFlag, arrow_schema, check_table, detect_mapping, load_mapping
-from pzcenter.schema.mapping import Cut, Mapping
+from pzcenter.schema import PZFlag, check_table
 from pzcenter.science.sky import pixel_range_29
 
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Iterator, Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["REPORT_NAME", "SkinnyReport", "converter_for", "count_flags", "is_skinny", "make_skinny"]
+    from pzcenter.catalogs.conversion import Converter
+    from pzcenter.schema.mapping import Cut, Mapping
+
+__all__ = ["REPORT_NAME", "SkinnyReport", "is_skinny", "make_skinny"]
 
 log = logging.getLogger(__name__)
 
@@ -131,9 +132,7 @@ class _Plan:
 
     @property
     def schema(self) -> pa.Schema:
-        schema = arrow_schema("skinny", columns=self.converter.output_columns)
-        stated = {DEREDDENED_KEY: str(self.converter.is_dereddened).lower(), "pz.mapping": self.converter.mapping.name}
-        return schema.with_metadata({**(schema.metadata or {}), **stated})
+        return skinny_schema(self.converter, self.converter.output_columns)
 
 
 def make_skinny(
@@ -203,7 +202,7 @@ def make_skinny(
     ColumnError, BandError
         It lacks columns or bands.
     UnitError
-        Fluxes are magnitudes, or magnitudes are fluxes.
+        Fluxes are magnitudes, or magnitudes are fluxes; or the first rows are as bright as no survey's.
     DuplicateIdError
         Ids appear more than once after the cuts.
     OutputExistsError
@@ -213,7 +212,7 @@ def make_skinny(
     """
     tell = progress or (lambda _fraction, _text: None)
     catalog = source if isinstance(source, Catalog) else open_catalog(source)
-    converter, notes = converter_for(catalog.column_names, str(catalog.path), mapping, bands, cuts)
+    converter, notes = converter_for(catalog.column_names, str(catalog.path), mapping, bands=bands, cuts=cuts)
     if row_numbers:
         notes.append("object ids are row numbers, from 0")
     converter = replace(converter, deredden=deredden, ebv_map=ebv_map, row_numbers=row_numbers)
@@ -248,58 +247,6 @@ def is_skinny(path: str | os.PathLike[str]) -> bool:
         return Manifest.read(Path(path)).table == "skinny"
     except FileFormatError:
         return False
-
-
-def converter_for(
-    names: Sequence[str],
-    where: str,
-    mapping: Mapping | str | None,
-    bands: Sequence[str] | None,
-    cuts: Sequence[Cut | str] | None,
-) -> tuple[Converter, list[str]]:
-    """Narrow a mapping to the columns of a table; notes say what the table lacks.
-
-    Parameters
-    ----------
-    names : sequence of str
-        Columns of the table.
-    where : str
-        Name of the table, for messages.
-    mapping : Mapping, str, optional
-        Found from the columns when not given.
-    bands : sequence of str, optional
-        Bands that must be there.
-    cuts : sequence of Cut or str, optional
-        In place of the mapping's.
-
-    Returns
-    -------
-    (Converter, list of str)
-
-    Raises
-    ------
-    ColumnError, NotFoundError, ConfigError
-        The mapping does not fit, or is not known.
-    """
-    if mapping is None:
-        # The whole mapping, so that the notes can say what the table lacks.
-        mapping = load_mapping(detect_mapping(names).name)
-    elif not isinstance(mapping, Mapping):
-        mapping = load_mapping(mapping)
-    if bands is not None:
-        mapping = mapping.with_bands(tuple(bands))
-        require_columns([c for b in bands for c in (mapping.value_column(b), mapping.error_column(b))], names, where)
-    # Whether the id column is there is checked later: row numbers may stand in for it.
-    narrowed = mapping.present_in([*names, mapping.object_id])
-    notes = []
-    if absent := [band for band in mapping.bands if band not in narrowed.bands]:
-        notes.append(f"the catalogue has no columns for the bands {', '.join(absent)}")
-    if skipped := [str(c) for c in (*mapping.flags, *mapping.cuts) if c not in (*narrowed.flags, *narrowed.cuts)]:
-        notes.append(f"passed over, because their columns are not there: {', '.join(skipped)}")
-    if narrowed.ra is None:
-        notes.append("no positions: the partitions follow the order of the input")
-    chosen = narrowed.cuts if cuts is None else tuple(parse_cut(c) if isinstance(c, str) else c for c in cuts)
-    return Converter(narrowed, chosen), notes
 
 
 def _prepare(plan: _Plan, *, resume: bool, overwrite: bool) -> SkinnyReport | None:
@@ -409,6 +356,8 @@ def _read(plan: _Plan, tell: Callable[[float, str], None]) -> _Progress:
 
     def flush() -> None:
         columns = {name: np.concatenate([part[name] for part in waiting]) for name in converter.output_columns}
+        if not state.runs:
+            check_flux_levels(columns, converter.mapping, str(catalog.path))
         path = plan.work / f"run-{len(state.runs):06d}.bin"
         run = write_run(path, columns)
         flagged = count_flags(columns["flags"])
@@ -441,13 +390,6 @@ def _read(plan: _Plan, tell: Callable[[float, str], None]) -> _Progress:
     if n_out == 0:
         raise EmptyTableError(f"{catalog.path}: none of {state.n_in} rows is left after the cuts {dict(state.n_cut)}")
     return state
-
-
-def count_flags(flags: NDArray[np.uint32]) -> dict[str, int]:
-    """Rows with each flag bit that occurs, by name."""
-    values, n_obj = np.unique(flags, return_counts=True)
-    counts = {str(flag.name): int(n_obj[(values & flag.value) != 0].sum()) for flag in PZFlag}
-    return {name: n for name, n in counts.items() if n}
 
 
 def _write(plan: _Plan, runs: Sequence[Run], tell: Callable[[float, str], None]) -> list[FileRecord]:
@@ -509,9 +451,4 @@ def _table(pieces: Pieces, schema: pa.Schema) -> pa.Table:
     columns = {
         name: np.concatenate([part[name] for part in parts]) if len(parts) > 1 else parts[0][name] for name in parts[0]
     }
-    order = sky_order(columns) if PIXEL in columns and len(parts) > 1 else None
-    arrays = []
-    for name in schema.names:
-        values = columns[name] if order is None else columns[name][order]
-        arrays.append(pa.array(values, mask=values == NO_TRACT if name == "tract" else None))
-    return pa.Table.from_arrays(arrays, schema=schema)
+    return skinny_table(columns, schema, in_order=len(parts) == 1)

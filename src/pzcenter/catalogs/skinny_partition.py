@@ -7,32 +7,28 @@ table, so nothing is cut unless it is asked for, and a row that cannot be placed
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import pyarrow as pa
 
 from pzcenter.catalogs.columns import require_columns
-from pzcenter.catalogs.conversion import NO_TRACT, POSITION_CUT
-from pzcenter.catalogs.photometry import DEREDDENED_KEY
+from pzcenter.catalogs.conversion import POSITION_CUT
 from pzcenter.catalogs.readers import BATCH_SIZE
-from pzcenter.catalogs.runs import sky_order
-from pzcenter.catalogs.skinny import converter_for, count_flags
-from pzcenter.errors import DuplicateIdError, EmptyTableError, SchemaError
-from pzcenter.schema import arrow_schema, check_table
+from pzcenter.catalogs.skinny_rows import check_flux_levels, converter_for, count_flags, skinny_schema, skinny_table
+from pzcenter.catalogs.unique_ids import repeated_ids, require_no_repeated
+from pzcenter.errors import EmptyTableError, SchemaError
+from pzcenter.schema import check_table
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    import pyarrow as pa
     from numpy.typing import NDArray
 
-    from pzcenter.catalogs.conversion import Converter
     from pzcenter.schema.mapping import Cut, Mapping
 
 __all__ = ["SkinnyPartition", "columns_needed", "skinny_partition"]
-
-N_NAMED = 3
 
 
 @dataclass(frozen=True)
@@ -84,7 +80,7 @@ def columns_needed(
     ColumnError
         Columns are missing.
     """
-    converter, _ = converter_for(names, where, mapping, None, cuts)
+    converter, _ = converter_for(names, where, mapping, cuts=cuts)
     require_columns(converter.columns, list(names), where)
     return converter.columns
 
@@ -95,6 +91,7 @@ def skinny_partition(
     *,
     cuts: Sequence[Cut | str] = (),
     deredden: bool = True,
+    check_magnitudes: bool = True,
     tract: int | None = None,
     where: str = "the table",
 ) -> SkinnyPartition:
@@ -109,6 +106,8 @@ def skinny_partition(
     cuts : sequence of Cut or str
         Conditions that rows must fulfil; none by default, also where the mapping has some.
     deredden : bool
+    check_magnitudes : bool
+        Refuse fluxes whose magnitudes show that their unit is not the declared one.
     tract : int, optional
         For tables without a column for it.
     where : str
@@ -127,11 +126,8 @@ def skinny_partition(
     EmptyTableError
         No row is there, or left.
     """
-    converter, notes = converter_for(table.column_names, where, mapping, None, cuts)
-    if not deredden:
-        from dataclasses import replace
-
-        converter = replace(converter, deredden=False)
+    converter, notes = converter_for(table.column_names, where, mapping, cuts=cuts)
+    converter = replace(converter, deredden=deredden)
     require_columns(converter.columns, table.column_names, where)
     if table.num_rows == 0:
         raise EmptyTableError(f"{where} has no rows")
@@ -153,10 +149,12 @@ def skinny_partition(
     n_out = columns["objectId"].size
     if n_out == 0:
         raise EmptyTableError(f"{where}: none of {first} rows is left after the cuts {dict(n_cut)}")
-    _require_unique(columns["objectId"], where)
+    require_no_repeated(repeated_ids(columns["objectId"]), where)
+    if check_magnitudes:
+        check_flux_levels(columns, converter.mapping, where)
     if tract is not None and "tract" not in columns:
         columns["tract"] = np.full(n_out, tract, dtype=np.int32)
-    skinny = _table(columns, converter)
+    skinny = skinny_table(columns, skinny_schema(converter, tuple(columns)))
     check_table(skinny, "skinny")
     return SkinnyPartition(
         table=skinny,
@@ -168,25 +166,3 @@ def skinny_partition(
         bands=converter.mapping.bands,
         notes=tuple(notes),
     )
-
-
-def _require_unique(ids: NDArray[np.int64], where: str) -> None:
-    ordered = np.sort(ids)
-    double = np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
-    if double.size:
-        raise DuplicateIdError(
-            f"{where}: {double.size} object ids appear more than once, such as "
-            f"{', '.join(map(str, double[:N_NAMED].tolist()))}; each object must have its own id"
-        )
-
-
-def _table(columns: dict[str, NDArray[Any]], converter: Converter) -> pa.Table:
-    names = [name for name in arrow_schema("skinny", columns=tuple(columns)).names if name in columns]
-    schema = arrow_schema("skinny", columns=tuple(names))
-    stated = {DEREDDENED_KEY: str(converter.is_dereddened).lower(), "pz.mapping": converter.mapping.name}
-    order = sky_order(columns) if converter.has_position else None
-    arrays = []
-    for name in names:
-        values = columns[name] if order is None else columns[name][order]
-        arrays.append(pa.array(values, mask=values == NO_TRACT if name == "tract" else None))
-    return pa.Table.from_arrays(arrays, schema=schema.with_metadata({**(schema.metadata or {}), **stated}))

@@ -193,6 +193,12 @@ class PhotometryColumns(_Frozen):
     )
     dereddened: bool = Field(False, title="Whether Galactic extinction is already taken out")
     missing_values: tuple[float, ...] = Field((), title="Values that stand for missing, besides NaN", strict=False)
+    plausible_depth: tuple[float, float] | None = Field(
+        None,
+        title="Range of 5-sigma depths that the survey can have, mag (AB)",
+        description="A table outside of it is in another unit, and refused.",
+        strict=False,
+    )
     nondetection: NonDetection | None = Field(None, title="Non-detections")
 
     @property
@@ -208,6 +214,8 @@ class PhotometryColumns(_Frozen):
             raise ValueError("softening is needed for asinh_mag, and for no other kind")
         if self.kind == "flux" and self.nondetection is not None:
             raise ValueError("a flux needs no rule for non-detections: zero or negative fluxes are data")
+        if self.plausible_depth is not None and not self.plausible_depth[0] < self.plausible_depth[1]:
+            raise ValueError(f"plausible_depth must increase; got {list(self.plausible_depth)}")
         if self.kind != "flux" and (self.zero_point is not None or self.unit != "nJy"):
             raise ValueError("unit and zero_point are for fluxes; for magnitudes give ab_offset")
         return self

@@ -20,9 +20,8 @@ import pyarrow.parquet as pq
 
 from pzcenter.catalogs import photometry_of
 from pzcenter.catalogs.densities import code_column
-from pzcenter.catalogs.ingest_qa import ingest_qa, sky_counts
+from pzcenter.catalogs.ingest_qa import ingest_qa
 from pzcenter.catalogs.join_objects import join_objects, object_positions
-from pzcenter.catalogs.photometry import bands_of
 from pzcenter.catalogs.pixel_split import PixelSet
 from pzcenter.catalogs.release_files import release_files
 from pzcenter.catalogs.skinny_partition import columns_needed, skinny_partition
@@ -110,8 +109,7 @@ class _Production:
         objects = self._timed("read_object", lambda: pq.read_table(file, columns=columns, partitioning=None))
         self.n_bytes["object"] = _column_bytes(file, columns) / self.n_obj
         skinny = self._timed("skinny", lambda: skinny_partition(objects, mapping, tract=tract).table)
-        bands = bands_of(skinny.schema)
-        self._timed("ingest_qa", lambda: (ingest_qa(skinny, bands), sky_counts(skinny, bands)))
+        self._timed("ingest_qa", lambda: ingest_qa(objects, mapping))
         skinny = self._through_disk("skinny", skinny)
         model = self._model(skinny)
         estimate_partition(skinny.slice(0, 2), model)  # compiles

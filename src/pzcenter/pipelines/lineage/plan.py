@@ -28,7 +28,7 @@ GIGABITS = (1, 10, 100)
 DAY_S, HOUR_S = 86_400.0, 3600.0
 
 STEPS: dict[str, tuple[str, ...]] = {
-    "step1": ("read_object", "skinny", "write_skinny", "read_skinny", "ingest_qa"),
+    "step1": ("read_object", "ingest_qa", "read_object", "skinny", "write_skinny"),
     "step3": ("read_skinny", "estimate", "write_estimate", "write_pdf"),
     "step5": ("read_ids", "read_estimate", "join", "write_pz"),
     "step6": ("read_pz", "read_pdf", "split", "write_catalog"),
@@ -37,7 +37,7 @@ STEPS: dict[str, tuple[str, ...]] = {
 }
 """Measured stages of each step; steps 2 and 4 add nothing that grows with the objects."""
 
-READ = ("object", "skinny", "skinny", "estimate", "pz", "pdf", "pz", "pdf")
+READ = ("object", "object", "skinny", "estimate", "pz", "pdf", "pz", "pdf")
 """Tables that the steps read, each as often as it is read."""
 
 OPTIONAL_TYPES = frozenset({"pz_truth", "photoz_ensemble_{algo}"})

@@ -8,10 +8,11 @@ import lsst.pex.config as pex_config
 from lsst.pipe.base import PipelineTask, PipelineTaskConfig, PipelineTaskConnections, Struct
 from lsst.pipe.base.connectionTypes import Input, Output
 
-from pzcenter.catalogs.ingest_qa import ingest_qa, require_plausible_magnitudes, sky_counts
-from pzcenter.catalogs.photometry import bands_of
+from pzcenter.catalogs.ingest_qa import ingest_qa
+from pzcenter.catalogs.tiling import MAX_TILE_ORDER
 from pzcenter.pipelines.repository.dataset_types import PARTITION
 
+from .object_columns import read_needed
 from .work_record import recorded_work
 
 if TYPE_CHECKING:
@@ -21,10 +22,21 @@ __all__ = ["IngestQaConfig", "IngestQaConnections", "IngestQaTask"]
 
 
 class IngestQaConnections(PipelineTaskConnections, dimensions=PARTITION):
-    """Skinny rows in, which are every object in one unit; counts and depths out."""
+    """Objects in; counts, ranges and depths out."""
 
-    skinny = Input(doc="Skinny table.", name="pz_skinny", storageClass="ArrowTable", dimensions=PARTITION)
-    qa = Output(doc="One row per band.", name="pz_ingest_qa", storageClass="ArrowTable", dimensions=PARTITION)
+    objects = Input(
+        doc="Object table, as delivered.",
+        name="object",
+        storageClass="ArrowTable",
+        dimensions=PARTITION,
+        deferLoad=True,
+    )
+    qa = Output(
+        doc="Counts, ranges and depths, one row per band.",
+        name="pz_ingest_qa",
+        storageClass="ArrowTable",
+        dimensions=PARTITION,
+    )
     counts = Output(
         doc="Objects and flux errors by HEALPix pixel.",
         name="pz_sky_counts",
@@ -34,10 +46,15 @@ class IngestQaConnections(PipelineTaskConnections, dimensions=PARTITION):
 
 
 class IngestQaConfig(PipelineTaskConfig, pipelineConnections=IngestQaConnections):
-    """What is refused."""
+    """How the object table is read, and what is refused."""
 
+    mapping = pex_config.Field[str](  # type: ignore[no-untyped-call]
+        doc="Mapping of the object table's columns, a shipped name or a file; empty: the one that fits.", default=""
+    )
     check_magnitudes = pex_config.Field[bool](  # type: ignore[no-untyped-call]
-        doc="Refuse a tract whose median magnitudes no survey has: the unit of its fluxes is not the declared one.",
+        doc="Refuse a tract whose magnitudes show that its fluxes are not in the unit that the mapping declares: the "
+        "median of the detected objects is one that no survey has, or the depth is out of the mapping's "
+        "plausible_depth.",
         default=True,
     )
 
@@ -50,34 +67,43 @@ class IngestQaTask(PipelineTask):
     config: IngestQaConfig
 
     def runQuantum(self, butlerQC: Any, inputRefs: Any, outputRefs: Any) -> None:
-        """Read, look, write."""
+        """Read the columns that are needed, look, write."""
         tract = int(butlerQC.quantum.dataId["tract"])
         with recorded_work(self.metadata):
-            butlerQC.put(self.run(butlerQC.get(inputRefs)["skinny"], tract=tract), outputRefs)
+            objects = read_needed(butlerQC.get(inputRefs)["objects"], self.config.mapping, where=f"tract {tract}")
+            butlerQC.put(self.run(objects, tract=tract), outputRefs)
 
-    def run(self, skinny: pa.Table, *, tract: int) -> Struct:
+    def run(self, objects: pa.Table, *, tract: int) -> Struct:
         """Look, in memory.
 
         Parameters
         ----------
-        skinny : pa.Table
+        objects : pa.Table
+            Columns of the object table.
         tract : int
             For messages.
 
         Returns
         -------
         Struct
-            ``qa`` and ``counts``, both pa.Table.
+            ``qa`` and ``counts``, both pa.Table: see :class:`pzcenter.catalogs.ingest_qa.IngestQa`.
 
         Raises
         ------
+        ColumnError, SchemaError, EmptyTableError
+            See :func:`pzcenter.catalogs.ingest_qa.ingest_qa`.
+        DuplicateIdError
+            An object is there twice.
         UnitError
-            The median magnitude of a band is none that a survey has.
+            The magnitudes are none that the survey has.
         """
-        bands = bands_of(skinny.schema)
-        qa = ingest_qa(skinny, bands)
-        if self.config.check_magnitudes:
-            mapping = (skinny.schema.metadata or {}).get(b"pz.mapping", b"").decode()
-            require_plausible_magnitudes(qa, f"tract {tract}", mapping)
-        self.metadata["n_obj"] = skinny.num_rows
-        return Struct(qa=qa, counts=sky_counts(skinny, bands))
+        where = f"tract {tract}"
+        found = ingest_qa(objects, self.config.mapping or None, order=MAX_TILE_ORDER, where=where)
+        found.require_usable(where, magnitudes=self.config.check_magnitudes)
+        self.metadata["n_obj"] = objects.num_rows
+        self.metadata["mapping"] = found.mapping.name
+        for band, level in found.levels.items():
+            self.metadata[f"n_measured_{band}"] = level.n_measured
+        for note in found.notes:
+            self.log.info("%s: %s", where, note)
+        return Struct(qa=found.bands, counts=found.sky)

@@ -8,9 +8,10 @@ import lsst.pex.config as pex_config
 from lsst.pipe.base import PipelineTask, PipelineTaskConfig, PipelineTaskConnections, Struct
 from lsst.pipe.base.connectionTypes import Input, Output
 
-from pzcenter.catalogs.skinny_partition import columns_needed, skinny_partition
+from pzcenter.catalogs.skinny_partition import skinny_partition
 from pzcenter.pipelines.repository.dataset_types import PARTITION
 
+from .object_columns import read_needed
 from .work_record import recorded_work
 
 if TYPE_CHECKING:
@@ -36,7 +37,7 @@ class SkinnyConnections(PipelineTaskConnections, dimensions=PARTITION):
         dimensions=PARTITION,
     )
     report = Output(
-        doc="Rows in, out and flagged.",
+        doc="Rows in, out, cut and flagged; mapping, bands, and what the table lacks.",
         name="pz_skinny_report",
         storageClass="StructuredDataDict",
         dimensions=PARTITION,
@@ -57,6 +58,10 @@ class SkinnyConfig(PipelineTaskConfig, pipelineConnections=SkinnyConnections):
     deredden = pex_config.Field[bool](  # type: ignore[no-untyped-call]
         doc="Take Galactic extinction out where the mapping says that it is still in.", default=True
     )
+    check_magnitudes = pex_config.Field[bool](  # type: ignore[no-untyped-call]
+        doc="Refuse a tract whose magnitudes show that its fluxes are not in the unit that the mapping declares.",
+        default=True,
+    )
 
 
 class SkinnyTask(PipelineTask):
@@ -70,11 +75,8 @@ class SkinnyTask(PipelineTask):
         """Read the columns that are needed, convert, write."""
         tract = int(butlerQC.quantum.dataId["tract"])
         with recorded_work(self.metadata):
-            handle = butlerQC.get(inputRefs).pop("objects")
-            names = list(handle.get(component="columns"))
-            mapping = self.config.mapping or None
-            columns = columns_needed(names, mapping, cuts=tuple(self.config.cuts), where=f"tract {tract}")
-            objects = handle.get(parameters={"columns": list(columns)})
+            handle = butlerQC.get(inputRefs)["objects"]
+            objects = read_needed(handle, self.config.mapping, cuts=tuple(self.config.cuts), where=f"tract {tract}")
             butlerQC.put(self.run(objects, tract=tract), outputRefs)
 
     def run(self, objects: pa.Table, *, tract: int) -> Struct:
@@ -102,6 +104,7 @@ class SkinnyTask(PipelineTask):
             self.config.mapping or None,
             cuts=tuple(self.config.cuts),
             deredden=self.config.deredden,
+            check_magnitudes=self.config.check_magnitudes,
             tract=tract,
             where=f"tract {tract}",
         )

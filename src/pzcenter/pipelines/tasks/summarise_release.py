@@ -9,11 +9,14 @@ import pyarrow as pa
 from lsst.pipe.base import PipelineTask, PipelineTaskConfig, PipelineTaskConnections, Struct
 from lsst.pipe.base.connectionTypes import Input, Output
 
+from pzcenter.catalogs.columns import int_column
+from pzcenter.catalogs.release_ids import require_ids_once
 from pzcenter.catalogs.tiling import MAX_TILE_ORDER
-from pzcenter.catalogs.tract_plan import MIN_PRESENT, depth_map, release_pixels, require_ids_once, tract_plan
+from pzcenter.catalogs.tract_plan import MIN_PRESENT, depth_map, release_pixels, tract_plan
 from pzcenter.pipelines.repository.dataset_types import PARTITION, RELEASE
 from pzcenter.pipelines.repository.tiling import HEALPIX_SKYMAP, order_and_pixel
 
+from .estimator_subtask import bands_of_text
 from .work_record import recorded_work
 
 if TYPE_CHECKING:
@@ -43,9 +46,9 @@ class SummariseReleaseConnections(PipelineTaskConnections, dimensions=RELEASE):
         multiple=True,
         deferLoad=True,
     )
-    skinny = Input(
+    objects = Input(
         doc="Object ids, read where the id ranges of tracts overlap.",
-        name="pz_skinny",
+        name="object",
         storageClass="ArrowTable",
         dimensions=PARTITION,
         multiple=True,
@@ -64,8 +67,10 @@ class SummariseReleaseConfig(PipelineTaskConfig, pipelineConnections=SummariseRe
     """What decides the bands of a tract and the pixels of the catalogue."""
 
     band_sets = pex_config.ListField[str](  # type: ignore[no-untyped-call]
-        doc="Sets of bands for which there are models; the largest that a tract has in full is chosen.",
+        doc="Sets of bands for which there are models, such as ugrizy, or g,r,J,Ks; the largest that a tract has in "
+        "full is chosen.",
         default=["ugrizy", "griz"],
+        itemCheck=lambda text: bool(bands_of_text(text)),
         minLength=1,
     )
     min_present = pex_config.RangeField(  # type: ignore[no-untyped-call]
@@ -94,10 +99,11 @@ class SummariseReleaseTask(PipelineTask):
             inputs = butlerQC.get(inputRefs)
             tracts = [int(ref.dataId["tract"]) for ref in inputRefs.qa]
             qa = dict(zip(tracts, inputs["qa"], strict=True))
-            handles = {int(handle.dataId["tract"]): handle for handle in inputs["skinny"]}
+            handles = {int(handle.dataId["tract"]): handle for handle in inputs["objects"]}
 
             def read_ids(tract: int) -> NDArray[np.int64]:
-                return handles[tract].get(parameters={"columns": ["objectId"]}).column("objectId").to_numpy()  # type: ignore[no-any-return]
+                name = qa[tract].column("id_column")[0].as_py()
+                return int_column(handles[tract].get(parameters={"columns": [name]}).column(name), name)
 
             counts = [handle.get() for handle in sorted(inputs["counts"], key=lambda each: int(each.dataId["tract"]))]
             butlerQC.put(self.run(qa, counts, read_ids, skymap=skymap), outputRefs)
@@ -132,8 +138,9 @@ class SummariseReleaseTask(PipelineTask):
         DuplicateIdError
             An object is in two tracts.
         """
-        plan = tract_plan(qa, skymap, band_sets=tuple(self.config.band_sets), min_present=self.config.min_present)
-        require_ids_once(plan, read_ids)
+        band_sets = tuple(bands_of_text(text) for text in self.config.band_sets)
+        plan = tract_plan(qa, skymap, band_sets=band_sets, min_present=self.config.min_present)
+        self.metadata["n_tract_compared"] = require_ids_once(plan, read_ids)
         bands = [name.removeprefix("depth_") for name in plan.column_names if name.startswith("depth_")]
         depths = depth_map(counts, bands)
         if skymap == HEALPIX_SKYMAP:
