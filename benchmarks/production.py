@@ -10,8 +10,8 @@ the campaign's journal.
 The peer of step 3 is the same function over the same skinny tables by a bare pool of processes, without registry,
 graph or butler (`pzcenter.pipelines.run_estimate`). Runs alternate, medians are quoted. `middleware_overhead` compares
 the time from the first partition begun to the last done, `middleware_overhead_cpu` their processor time (which
-neighbours on the machine disturb less), `step_overhead` the whole processes, with the start of everything, the graph and
-the registry in it.
+neighbours on the machine disturb less), `step_overhead` the whole processes, with the start of everything, the graph
+and the registry in it.
 
 The last line is JSON: the overheads, and by size `objects_per_s` (wall, all steps), `objects_per_cpu_s`,
 `peak_rss_gb`.
