@@ -46,6 +46,7 @@ def run_tasks(
     initargs: tuple[Any, ...] = (),
     more: Callable[[Outcome[T, R]], Iterable[T]] = lambda _outcome: (),
     preload: tuple[str, ...] = (),
+    should_stop: Callable[[], bool] = lambda: False,
 ) -> Generator[Outcome[T, R]]:
     """Call ``function`` on each task and give the outcomes as they come.
 
@@ -68,6 +69,8 @@ def run_tasks(
     preload : tuple of str
         Modules that a server process imports once, from which workers are then forked: they start in no time. They
         must not start threads when they are imported. Without any, each worker is a new process.
+    should_stop : callable
+        Asked before each task is handed out; when it says so, those that were are finished, and no other begins.
 
     Yields
     ------
@@ -77,20 +80,26 @@ def run_tasks(
         if initializer is not None:
             initializer(*initargs)
         queue = deque(tasks)
-        while queue:
+        while queue and not should_stop():
             outcome = _attempt(queue.popleft(), function)
             yield outcome
             queue.extend(more(outcome))
         return
     waiting = deque(tasks)
-    while waiting:
+    while waiting and not should_stop():
         suspects: list[T] = []
         with _Pool(workers, initializer, initargs, preload) as pool:
             running: dict[Future[R], T] = {}
-            while (waiting or running) and not suspects:
-                while waiting and len(running) < workers:
+            while not suspects:
+                while waiting and len(running) < workers and not should_stop():
                     task = waiting.popleft()
-                    running[_submit(pool, function, task)] = task
+                    try:
+                        running[_submit(pool, function, task)] = task
+                    except BrokenProcessPool:  # a worker died between two tasks
+                        suspects.append(task)
+                        break
+                if suspects or not running:
+                    break
                 done, _ = wait(running, return_when=FIRST_COMPLETED)
                 for future in done:
                     task = running.pop(future)

@@ -16,6 +16,11 @@ def square(number):
     return number * number
 
 
+def slow_square(number):
+    time.sleep(0.1)
+    return number * number
+
+
 def die_on_three(number):
     if number == 3:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -59,3 +64,22 @@ def test_closing_early_stops_the_workers():
     next(outcomes)
     outcomes.close()
     assert time.monotonic() - begin < 30
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_when_told_to_stop_it_finishes_what_is_in_flight(workers):
+    n_asked = 0
+
+    def should_stop():
+        nonlocal n_asked
+        n_asked += 1
+        return n_asked > 3
+
+    ended = list(run_tasks(range(10), slow_square, workers=workers, should_stop=should_stop))
+    assert 1 <= len(ended) <= 3
+    assert [outcome.error for outcome in ended] == [""] * len(ended)
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_nothing_begins_when_it_is_to_stop_from_the_first(workers):
+    assert list(run_tasks(range(3), square, workers=workers, should_stop=lambda: True)) == []

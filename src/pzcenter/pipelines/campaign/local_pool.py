@@ -83,7 +83,7 @@ class LocalExecutor:
     workers : int
         Processes.
     fail_fast : bool
-        Stop at the first failure.
+        Begin nothing after the first failure; what is in flight is finished.
     debug : bool
         Import ``debug.py`` before each task, where there is one.
     progress : callable, optional
@@ -133,6 +133,7 @@ class LocalExecutor:
         check_graph(graph)
         self._write_init_outputs(graph, run)
         walk = _Walk(graph.quantum_only_xgraph)
+        given_up = False
         running = run_tasks(
             walk.first(),
             _execute_quantum,
@@ -141,6 +142,7 @@ class LocalExecutor:
             initargs=(self.repository, str(graph_path), self.debug, _tier_settings()),
             more=walk.more,
             preload=PRELOAD,
+            should_stop=lambda: given_up or self.should_stop(),
         )
         try:
             for each in running:
@@ -148,8 +150,7 @@ class LocalExecutor:
                 self.progress(outcome, each.result)
                 for blocked in walk.newly_blocked():
                     self.progress(blocked, None)
-                if (self.fail_fast and outcome.state == "failed") or self.should_stop():
-                    break
+                given_up = given_up or (self.fail_fast and outcome.state == "failed")
         finally:
             running.close()
         return list(walk.outcomes.values())
