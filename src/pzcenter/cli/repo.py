@@ -161,7 +161,9 @@ def training(
 def _tell_redshifts(made: Any) -> None:
     from pzcenter.cli.screen import stdout
 
-    words = f"{made.run}: {made.n_found:,} of {made.n_known:,} redshifts are of objects here, in {made.n_tract} tracts"
+    known = "" if made.is_new else "known already, "
+    share = f"{made.n_found:,} of {made.n_known:,} redshifts are of objects here"
+    words = f"{made.run}: {known}{share}, in {made.n_tract} tracts"
     stdout().print(words, markup=False, highlight=False)
 
 
