@@ -20,7 +20,8 @@ KEY = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)?")
 RANGE = re.compile(r"(-?\d+)\.\.(-?\d+)(?::(\d+))?")
 WORD = re.compile(r"[\w./+-]+")
 TEXT_KEYS = frozenset({"band", "day_obs_name", "instrument", "physical_filter", "skymap"})
-EXPRESSION = re.compile(r"\s(?:IN|AND|OR|NOT|OVERLAPS|<|>|<=|>=|!=|=)\s|[()']", re.IGNORECASE)
+EXPRESSION = re.compile(r"\s(?:IN|AND|OR|NOT|OVERLAPS|=)\s|[()'<>!]", re.IGNORECASE)
+"""What only expressions of the Butler have."""
 N_SHOWN = 10
 
 
@@ -54,7 +55,7 @@ def where_of(ids: Sequence[str], *, defaults: Mapping[str, str] | None = None) -
 
 def _expression_of(text: str, defaults: Mapping[str, str]) -> str:
     words = text.split()
-    if words and EXPRESSION.search(f" {text} ") and not all("=" in word and KEY.match(word) for word in words):
+    if words and EXPRESSION.search(f" {text} "):
         missing = [key for key in defaults if not re.search(rf"\b{key}\b", text)]
         parts = [*(_condition(key, defaults[key]) for key in missing), f"({text})" if missing else text]
         return " AND ".join(parts)

@@ -6,7 +6,7 @@ from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pzcenter.errors import DataIdError, NotFoundError
+from pzcenter.errors import ConfigError, DataIdError, NotFoundError
 from pzcenter.pipelines.repository.dataset_types import DATASET_TYPES
 from pzcenter.pipelines.repository.open import open_repository
 
@@ -77,7 +77,8 @@ def counts(
         where = collection or list(butler.collections.query("*"))
         _require_collection(butler, collection)
         names = sorted(kind.name for kind in butler.registry.queryDatasetTypes("*") if not kind.isComponent())
-        found = Counter({name: _number(butler, name, where) for name in names})
+        # A data id that several runs of a chain have, after a further attempt, is one.
+        found = Counter({name: _number(butler, name, where, find_first=collection is not None) for name in names})
         if with_origin and collection is not None and not found["object"]:
             # A campaign does not hold what it was made from; its release does.
             found["object"] = _number(butler, "object", f"{collection.split('/')[0]}/raw", must_exist=False)
@@ -176,8 +177,10 @@ def edit_chain(
     ------
     NotFoundError
         A child is not there.
+    ConfigError
+        ``chain`` is not a chain, or would hold itself.
     """
-    from lsst.daf.butler import CollectionType
+    from lsst.daf.butler import CollectionCycleError, CollectionType, CollectionTypeError
 
     with open_repository(root, writeable=True) as butler:
         _require_collection(butler, *children)
@@ -188,15 +191,20 @@ def edit_chain(
             "extend": butler.collections.extend_chain,
             "remove": butler.collections.remove_from_chain,
         }[mode]
-        edit(chain, list(children))
+        try:
+            edit(chain, list(children))
+        except CollectionTypeError as error:
+            raise ConfigError(f"{chain} is a run, and no chain that could hold others") from error
+        except CollectionCycleError as error:
+            raise ConfigError(f"{chain} would hold itself") from error
         return list(butler.collections.get_info(chain).children)
 
 
-def _number(butler: Any, name: str, where: Any, *, must_exist: bool = True) -> int:
+def _number(butler: Any, name: str, where: Any, *, find_first: bool = False, must_exist: bool = True) -> int:
     if not must_exist and where not in butler.collections.query("*"):
         return 0
     with butler.query() as query:
-        return int(query.datasets(name, collections=where, find_first=False).count())
+        return int(query.datasets(name, collections=where, find_first=find_first).count())
 
 
 def _require_collection(butler: Any, *names: str | None) -> None:
