@@ -23,7 +23,14 @@ from pzcenter.errors import ModelError
 if TYPE_CHECKING:
     from lsst.resources import ResourcePath
 
-__all__ = ["FAST_TIER_VARIABLE", "ModelSetFormatter", "PzParquetFormatter", "QPFormatter", "TextFormatter"]
+__all__ = [
+    "FAST_TIER_VARIABLE",
+    "DeliveredParquetFormatter",
+    "ModelSetFormatter",
+    "PzParquetFormatter",
+    "QPFormatter",
+    "TextFormatter",
+]
 
 FAST_TIER_VARIABLE = "PZ_FAST_TIER"
 ROW_COUNT_KEY = b"lsst::arrow::rowcount"
@@ -66,6 +73,13 @@ class PzParquetFormatter(ParquetFormatter):
         metadata = {**(in_memory_dataset.schema.metadata or {}), ROW_COUNT_KEY: str(in_memory_dataset.num_rows)}
         table = in_memory_dataset.replace_schema_metadata(metadata)
         pq.write_table(table, uri.ospath, row_group_size=BATCH_SIZE, **parquet_options(table.schema))
+
+
+class DeliveredParquetFormatter(ParquetFormatter):
+    """Any Parquet file, as somebody else wrote and named it; the Butler's own accepts no name but ``*.parq``."""
+
+    default_extension = ".parquet"
+    supported_extensions = frozenset({".parquet", ".parq"})
 
 
 class ModelSetFormatter(FormatterV2):

@@ -73,6 +73,13 @@ def open_repository(
         try:
             with named_failures(root):
                 return Butler.from_config(str(root), writeable=writeable, collections=collections, run=run)
+        except FileNotFoundError as error:
+            raise NotFoundError(
+                f"{root} is not a repository: it has no butler.yaml; 'pz repo create' makes one"
+            ) from error
+        except yaml.YAMLError as error:
+            words = " ".join(str(error).split())
+            raise FileFormatError(f"the configuration of {root} cannot be read: {words}") from error
         except RegistryError as error:
             if wait is None or not isinstance(error.__cause__, OperationalError) or _is_permanent(error):
                 raise
@@ -82,7 +89,7 @@ def open_repository(
 
 @contextmanager
 def named_failures(root: str | os.PathLike[str]) -> Iterator[None]:
-    """Turn what a database or a file system refuses into our errors, which name the repository.
+    """Turn what a database or its directory refuses into our errors, which name the repository.
 
     Parameters
     ----------
@@ -91,16 +98,12 @@ def named_failures(root: str | os.PathLike[str]) -> Iterator[None]:
 
     Raises
     ------
-    NotFoundError, FileFormatError, ConfigError, RegistryError, StorageError
+    ConfigError, RegistryError, StorageError
     """
     try:
         yield
-    except FileNotFoundError as error:
-        raise NotFoundError(f"{root} is not a repository: it has no butler.yaml; 'pz repo create' makes one") from error
     except PermissionError as error:
         raise StorageError(f"{root} may not be written to: {error}") from error
-    except yaml.YAMLError as error:
-        raise FileFormatError(f"the configuration of {root} cannot be read: {' '.join(str(error).split())}") from error
     except DbAuthError as error:
         raise ConfigError(f"the password of the registry of {root} is not to be had: {error}") from error
     except DBAPIError as error:

@@ -105,12 +105,27 @@ def pixel_region(order: int, pixel: int) -> Any:
 
 
 def register_tracts(butler: Any, skymap: str, regions: Mapping[int, Any]) -> None:
-    """Make a skymap and its tracts known; those that are known already stay as they are."""
+    """Make a skymap and its tracts known; a tract that is known already is widened where its region is a box."""
     digest = hashlib.sha1(skymap.encode(), usedforsecurity=False).digest()
     known = {record.name for record in butler.registry.queryDimensionRecords("skymap")}
     if skymap not in known:
         row = {"name": skymap, "hash": digest, "tract_max": 2**31 - 1, "patch_nx_max": 1, "patch_ny_max": 1}
         butler.registry.insertDimensionData("skymap", row)
-    rows = [{"skymap": skymap, "id": tract, "region": region} for tract, region in regions.items()]
-    if rows:
-        butler.registry.insertDimensionData("tract", *rows, skip_existing=True)
+    old = {
+        int(record.id): record.region
+        for record in butler.query_dimension_records("tract", where=f"skymap = '{skymap}'", explain=False, limit=None)
+    }
+    new = {tract: region for tract, region in regions.items() if tract not in old}
+    wider = {
+        tract: old[tract].expandedTo(region)
+        for tract, region in regions.items()
+        if isinstance(old.get(tract), Box) and isinstance(region, Box) and not old[tract].contains(region)
+    }
+    for rows, replace in ((new, False), (wider, True)):
+        if rows:
+            butler.registry.insertDimensionData(
+                "tract",
+                *({"skymap": skymap, "id": tract, "region": region} for tract, region in rows.items()),
+                replace=replace,
+                skip_existing=not replace,
+            )
