@@ -102,7 +102,7 @@ def require_plausible_fluxes(levels: MappingType[str, FluxLevel], mapping: Mappi
         if level.n_detected < MIN_JUDGED:
             continue
         seen = (
-            f"{where}: the median magnitude of {level.n_detected} detected objects in {band} is {level.median_mag:.1f}"
+            f"{where}: the median magnitude in {band} is {level.median_mag:.1f} ({level.n_detected} detected objects)"
         )
         if not low <= level.median_mag <= high:
             raise UnitError(f"{seen}; {low:g} to {high:g} is plausible. {_question(mapping, band)}")

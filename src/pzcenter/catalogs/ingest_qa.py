@@ -48,9 +48,10 @@ class IngestQa:
     ----------
     bands : pa.Table
         One row for each band: ``band``, ``n_measured`` (finite flux, positive error), ``n_detected`` (above 5 sigma),
-        ``share_missing`` (of the objects), ``median_mag`` (of the detected, AB), ``depth`` (5 sigma, AB); and, the same
-        in each row, ``n_obj``, ``n_no_position``, ``n_repeated`` (ids), ``id_column`` (name in the object table),
-        ``id_min``, ``id_max``, ``ra_min``, ``ra_max``, ``dec_min``, ``dec_max`` (degrees).
+        ``share_missing`` (of the objects), ``median_mag`` (of the detected, AB) and ``depth`` (5 sigma, AB), null
+        where there are none; and, the same in each row, ``n_obj``, ``n_no_position``, ``n_repeated`` (ids),
+        ``id_column`` (name in the object table), ``id_min``, ``id_max``, ``ra_min``, ``ra_max``, ``dec_min``,
+        ``dec_max`` (degrees).
     sky : pa.Table
         One row for each HEALPix pixel that has objects: ``pixel`` (NESTED), ``n_obj``, and for each band ``n_{b}``
         (measured) and ``err_{b}`` (sum of their flux errors, nJy).
@@ -145,7 +146,12 @@ def ingest_qa(
         **_range("dec", columns.get("dec")),
     }
     rows = [
-        {"band": band, **common, **asdict(level), "share_missing": 1.0 - level.n_measured / table.num_rows}
+        {
+            "band": band,
+            **common,
+            **{name: None if np.isnan(value) else value for name, value in asdict(level).items()},
+            "share_missing": 1.0 - level.n_measured / table.num_rows,
+        }
         for band, level in levels.items()
     ]
     return IngestQa(

@@ -80,7 +80,7 @@ def depth_map(counts: Iterable[pa.Table], bands: Sequence[str], *, sigma: float 
     Parameters
     ----------
     counts : iterable of pa.Table
-        ``sky`` of :class:`pzcenter.catalogs.ingest_qa.IngestQa`, of one order.
+        One or more: ``sky`` of :class:`pzcenter.catalogs.ingest_qa.IngestQa`, of one order.
     bands : sequence of str
     sigma : float
         Signal to noise of the depth.
@@ -92,7 +92,7 @@ def depth_map(counts: Iterable[pa.Table], bands: Sequence[str], *, sigma: float 
         where nothing is measured.
     """
     tables = list(counts)
-    pixel = np.concatenate([table.column("pixel").to_numpy() for table in tables]) if tables else np.empty(0, np.int64)
+    pixel = np.concatenate([table.column("pixel").to_numpy() for table in tables])
     cells, inverse = np.unique(pixel, return_inverse=True)
 
     def summed(name: str) -> NDArray[np.float64]:

@@ -27,9 +27,14 @@ if TYPE_CHECKING:
 
 __all__ = ["SummariseReleaseConfig", "SummariseReleaseConnections", "SummariseReleaseTask"]
 
+N_NAMED = 10
+
 
 class SummariseReleaseConnections(PipelineTaskConnections, dimensions=RELEASE):
-    """Counts of all tracts in; the plan of the release out."""
+    """Counts of all tracts in; the plan of the release out.
+
+    The objects alone decide which tracts there are, so that those without counts are seen.
+    """
 
     qa = Input(
         doc="Counts of each tract.",
@@ -37,6 +42,7 @@ class SummariseReleaseConnections(PipelineTaskConnections, dimensions=RELEASE):
         storageClass="ArrowTable",
         dimensions=PARTITION,
         multiple=True,
+        deferGraphConstraint=True,
     )
     counts = Input(
         doc="Objects and flux errors by HEALPix pixel.",
@@ -44,6 +50,7 @@ class SummariseReleaseConnections(PipelineTaskConnections, dimensions=RELEASE):
         storageClass="ArrowTable",
         dimensions=PARTITION,
         multiple=True,
+        deferGraphConstraint=True,
         deferLoad=True,
     )
     objects = Input(
@@ -79,6 +86,7 @@ class SummariseReleaseConfig(PipelineTaskConfig, pipelineConnections=SummariseRe
         default=MIN_PRESENT,
         min=0.0,
         max=1.0,
+        inclusiveMax=True,
     )
     max_rows = pex_config.RangeField(  # type: ignore[no-untyped-call]
         dtype=int, doc="Most rows of a pixel of the catalogue.", default=1_000_000, min=1
@@ -100,6 +108,11 @@ class SummariseReleaseTask(PipelineTask):
             tracts = [int(ref.dataId["tract"]) for ref in inputRefs.qa]
             qa = dict(zip(tracts, inputs["qa"], strict=True))
             handles = {int(handle.dataId["tract"]): handle for handle in inputs["objects"]}
+
+            if absent := sorted(set(handles) - set(qa)):
+                # They failed in step 1, and stay out of the release until they are mended.
+                self.log.warning("%d tracts have objects but no counts: %s", len(absent), absent[:N_NAMED])
+            self.metadata["n_tract_without_counts"] = len(absent)
 
             def read_ids(tract: int) -> NDArray[np.int64]:
                 name = qa[tract].column("id_column")[0].as_py()
