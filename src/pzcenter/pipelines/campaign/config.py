@@ -12,12 +12,20 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from pzcenter.errors import ConfigError, NotFoundError
 from pzcenter.pipelines.campaign.bps_submission import BpsSettings
 
-__all__ = ["CONFIG_NAME", "CampaignConfig", "ExecutorConfig", "FastTierConfig", "read_config", "write_config"]
+__all__ = [
+    "CONFIG_NAME",
+    "CampaignConfig",
+    "ExecutorConfig",
+    "FastTierConfig",
+    "read_config",
+    "with_absolute_paths",
+    "write_config",
+]
 
 CONFIG_NAME = "campaign.yaml"
 NAME_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]*$"
-HOW = frozenset({"executor", "fast_tier", "tracts_per_submission", "fail_fast", "stall_minutes"})
-"""Settings of how the work is done: they may change while a campaign runs. The others say what is made."""
+HOW = frozenset({"repository", "executor", "fast_tier", "tracts_per_submission", "fail_fast", "stall_minutes"})
+"""Settings of how and where the work is done: they may change while a campaign runs. The others say what is made."""
 
 
 class ExecutorConfig(BaseModel):
@@ -87,6 +95,18 @@ class CampaignConfig(BaseModel):
     def expression(self) -> str:
         """Expression of the Butler that chooses the partitions."""
         return f"skymap = '{self.skymap}'" + (f" AND ({self.where})" if self.where else "")
+
+
+def with_absolute_paths(config: CampaignConfig) -> CampaignConfig:
+    """The same settings, whatever directory later commands are called from."""
+    changes: dict[str, Any] = {}
+    for name in ("repository", "destination"):
+        value = getattr(config, name)
+        if value is not None and "://" not in value and (name == "destination" or Path(value).exists()):
+            changes[name] = str(Path(value).resolve())
+    if config.fast_tier is not None:
+        changes["fast_tier"] = config.fast_tier.model_copy(update={"root": config.fast_tier.root.resolve()})
+    return config.model_copy(update=changes)
 
 
 def read_config(path: str | os.PathLike[str]) -> CampaignConfig:

@@ -52,6 +52,11 @@ class Step:
     words: str
     stages: tuple[Stage, ...]
 
+    @property
+    def gathers(self) -> frozenset[str]:
+        """Tasks that see the whole release."""
+        return frozenset(label for stage in self.stages if not stage.per_tract for label in stage.labels)
+
 
 _WORDS = {
     "inform": "train the models",
