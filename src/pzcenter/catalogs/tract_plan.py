@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,10 +17,18 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["MIN_PRESENT", "depth_map", "release_pixels", "tract_plan"]
+__all__ = [
+    "MIN_PRESENT",
+    "depth_map",
+    "note_tracts_without_counts",
+    "release_pixels",
+    "tract_plan",
+    "tracts_without_counts",
+]
 
 MIN_PRESENT = 0.1
 """Share of the objects of a tract that a band must measure to count as there."""
+WITHOUT_COUNTS = b"pzcenter:tracts_without_counts"
 
 
 def tract_plan(
@@ -72,6 +81,20 @@ def tract_plan(
         *((f"{kind}_{band}", pa.float64()) for kind in ("present", "depth") for band in every),
     ]  # fmt: skip
     return pa.Table.from_pylist(rows, schema=pa.schema(fields))
+
+
+def note_tracts_without_counts(plan: pa.Table, tracts: Sequence[int]) -> pa.Table:
+    """Write into a plan which tracts have objects but are not in it, since nobody could count them."""
+    if not tracts:
+        return plan
+    words = json.dumps(sorted(tracts)).encode()
+    return plan.replace_schema_metadata({**(plan.schema.metadata or {}), WITHOUT_COUNTS: words})
+
+
+def tracts_without_counts(plan: pa.Table) -> list[int]:
+    """Tracts that have objects and are not in a plan."""
+    found: list[int] = json.loads((plan.schema.metadata or {}).get(WITHOUT_COUNTS, b"[]"))
+    return found
 
 
 def depth_map(counts: Iterable[pa.Table], bands: Sequence[str], *, sigma: float = DEPTH_SIGMA) -> pa.Table:

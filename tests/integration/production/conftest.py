@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import shutil
 import sys
 from pathlib import Path
 
@@ -70,3 +71,31 @@ def release():
 def objects(release, tmp_path_factory):
     """Object tables of a few tracts."""
     return release.make_objects(tmp_path_factory.mktemp("objects") / "sky")
+
+
+@pytest.fixture(scope="session")
+def six_tracts(release, tmp_path_factory):
+    """Object tables of six tracts of 300 objects."""
+    return release.make_six_tracts(tmp_path_factory.mktemp("campaign") / "sky")
+
+
+@pytest.fixture(scope="session")
+def fresh(release, six_tracts, tmp_path_factory):
+    """A repository that no campaign has used; to be copied."""
+    return release.make_repository(tmp_path_factory.mktemp("fresh") / "repo", six_tracts)
+
+
+@pytest.fixture
+def repo(fresh, tmp_path):
+    """A repository of six tracts for one test alone."""
+    return shutil.copytree(fresh, tmp_path / "repo")
+
+
+@pytest.fixture(scope="session")
+def undisturbed(release, fresh, tmp_path_factory):
+    """A campaign that nothing disturbs: its repository and its directory."""
+    place = tmp_path_factory.mktemp("undisturbed")
+    root = shutil.copytree(fresh, place / "repo")
+    end = release.produce(root, place / "first", executor={"kind": "local", "workers": 1})
+    assert end.state == "done", end
+    return root, place / "first"

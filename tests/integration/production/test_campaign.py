@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import shutil
-from collections import Counter
-
 import pytest
 import yaml
 
@@ -13,69 +9,8 @@ from pzcenter.errors import NotFoundError, OutputExistsError, SequencePointError
 from pzcenter.pipelines.campaign.produce import approve, run_campaign, start_campaign
 from pzcenter.pipelines.campaign.state import read_state
 from pzcenter.pipelines.campaign.status import campaign_status
-from pzcenter.simulation import simulate
-from pzcenter.simulation.config import SimulationConfig
 
-N_OBJ, TRACTS = 1800, range(9000, 9006)
-
-
-@pytest.fixture(scope="session")
-def sky(tmp_path_factory):
-    """Object tables of six tracts of 300 objects."""
-    directory = tmp_path_factory.mktemp("campaign") / "sky"
-    simulate(directory, n_obj=N_OBJ, config=SimulationConfig(rows_per_tract=N_OBJ // len(TRACTS)))
-    return directory / "object"
-
-
-@pytest.fixture(scope="session")
-def fresh(release, sky, tmp_path_factory):
-    """A repository that no campaign has used; to be copied."""
-    return release.make_repository(tmp_path_factory.mktemp("fresh") / "repo", sky)
-
-
-@pytest.fixture
-def repo(fresh, tmp_path):
-    return shutil.copytree(fresh, tmp_path / "repo")
-
-
-@pytest.fixture(scope="session")
-def undisturbed(release, fresh, tmp_path_factory):
-    """A campaign that nothing disturbs: its repository and its directory."""
-    place = tmp_path_factory.mktemp("undisturbed")
-    root = shutil.copytree(fresh, place / "repo")
-    end = release.produce(root, place / "first", executor={"kind": "local", "workers": 1})
-    assert end.state == "done", end
-    return root, place / "first"
-
-
-def begin(release, root, directory, **settings):
-    """Start a campaign of one worker without sign-offs."""
-    config = directory.with_name(f"{directory.name}.yaml")
-    words = {
-        "name": directory.name, "repository": str(root), "release": release.RELEASE, "sign_off": [],
-        "executor": {"kind": "local", "workers": 1}, **settings,
-    }  # fmt: skip
-    config.write_text(yaml.safe_dump(words))
-    start_campaign(config, directory)
-    return directory
-
-
-def events(directory, kind):
-    lines = (directory / "state.jsonl").read_text().splitlines()
-    return [event for event in map(json.loads, lines) if event["event"] == kind]
-
-
-def n_quanta(directory, step, n_round):
-    """Quanta of a round, by task."""
-    found = Counter()
-    for event in events(directory, "graph"):
-        if (event["step"], event["round"]) == (step, n_round):
-            found.update(event["n_quanta"])
-    return dict(found)
-
-
-def states_of(directory):
-    return {step.name: step.state for step in campaign_status(directory).steps}
+N_OBJ = 1800
 
 
 def test_a_whole_campaign(release, undisturbed):
@@ -83,10 +18,10 @@ def test_a_whole_campaign(release, undisturbed):
     made = release.catalog_of(root, "sim1/first")
     assert made["n_rows"] == N_OBJ
     assert made["missing_tracts"] == []
-    assert set(states_of(directory).values()) == {"done"}
-    assert n_quanta(directory, "step1", 1) == {"ingestQa": 6, "skinny": 6}
-    assert n_quanta(directory, "step6", 1) == {"consolidatePz": 6, "finishCatalog": 1}
-    assert len(events(directory, "quantum")) == 12 + 1 + 6 + 7 + 7 + 7
+    assert set(release.states_of(directory).values()) == {"done"}
+    assert release.n_quanta(directory, "step1", 1) == {"ingestQa": 6, "skinny": 6}
+    assert release.n_quanta(directory, "step6", 1) == {"consolidatePz": 6, "finishCatalog": 1}
+    assert len(release.events(directory, "quantum")) == 12 + 1 + 6 + 7 + 7 + 7
     status = campaign_status(directory)
     assert status.driver is None
     assert "pz deliver" in status.next_action
@@ -98,18 +33,18 @@ def test_a_whole_campaign(release, undisturbed):
 
 
 def test_somebody_has_to_sign(release, repo, tmp_path):
-    directory = begin(release, repo, tmp_path / "signed", sign_off=["step1", "step2"])
+    directory = release.begin(repo, tmp_path / "signed", sign_off=["step1", "step2"])
     with pytest.raises(SequencePointError, match="step1 is not finished"):
         approve(directory, "step1", by="A")
     with pytest.raises(NotFoundError, match="no step 'step9'"):
         approve(directory, "step9", by="A")
     end = run_campaign(directory)
     assert (end.state, end.step) == ("to be signed", "step1")
-    assert states_of(directory) == {"step1": "to be signed"} | dict.fromkeys(
+    assert release.states_of(directory) == {"step1": "to be signed"} | dict.fromkeys(
         ["step2", "step3", "step5", "step6", "step7"], "waiting"
     )
     assert run_campaign(directory).state == "to be signed"  # nobody signed
-    assert len(events(directory, "graph")) == 1
+    assert len(release.events(directory, "graph")) == 1
     with pytest.raises(SequencePointError, match="step2 is not finished"):
         approve(directory, "step2", by="A")
     approve(directory, "step1", by="A. Name", note="all there")
@@ -120,10 +55,10 @@ def test_somebody_has_to_sign(release, repo, tmp_path):
 
 
 def test_two_campaigns_of_one_name(release, repo, tmp_path):
-    first = begin(release, repo, tmp_path / "twice")
+    first = release.begin(repo, tmp_path / "twice")
     (tmp_path / "elsewhere").mkdir()
     with pytest.raises(OutputExistsError, match="has a campaign 'twice'"):
-        begin(release, repo, tmp_path / "elsewhere" / "twice")
+        release.begin(repo, tmp_path / "elsewhere" / "twice")
     assert not (tmp_path / "elsewhere" / "twice").exists()
     with pytest.raises(OutputExistsError, match="is there already"):
         start_campaign(first.with_name("twice.yaml"), first)
@@ -131,7 +66,7 @@ def test_two_campaigns_of_one_name(release, repo, tmp_path):
 
 
 def test_settings_may_not_change_under_way(release, repo, tmp_path):
-    directory = begin(release, repo, tmp_path / "changed")
+    directory = release.begin(repo, tmp_path / "changed")
     path = directory / "campaign.yaml"
     words = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump(words | {"where": "tract = 9001"}))

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import yaml
-from lsst.daf.butler import CollectionType, DatasetType, MissingCollectionError  # type: ignore[attr-defined]
+from lsst.daf.butler import CollectionType, DatasetType, MissingCollectionError
 from lsst.daf.butler.registry import ConflictingDefinitionError
 
 from pzcenter.catalogs.storage import HASH_BLOCK_BYTES, file_sha256, storage_errors

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pzcenter.errors import RegistryError
 from pzcenter.pipelines.campaign.bps_outcome import QuantumOutcome, quantum_outcomes
-from pzcenter.pipelines.campaign.graph import read_graph
+from pzcenter.pipelines.campaign.graph import init_outputs, read_graph
 from pzcenter.pipelines.campaign.local_pool import quantum_backed_butler
 from pzcenter.pipelines.repository.open import open_repository
 
@@ -76,7 +76,7 @@ def collect(
     outcomes = quantum_outcomes(str(root), graph, reports)
     done = {each.quantum_id for each in outcomes if each.state == "done"}
     predicted: Counter[str] = Counter()
-    wanted = [ref for label in ("", *graph.pipeline_graph.tasks) for ref in graph.get_init_outputs(label).values()]
+    wanted = init_outputs(graph)
     for quantum_id, node in graph.quantum_only_xgraph.nodes.items():
         task = graph.pipeline_graph.tasks[node["task_label"]]
         log = None if task.log_output is None else task.log_output.parent_dataset_type_name

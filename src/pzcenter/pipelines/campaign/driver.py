@@ -238,12 +238,11 @@ class Driver:
             bps = settings.bps
             if settings.workers is not None and bps.workers is None:
                 bps = bps.model_copy(update={"workers": settings.workers})
-            executor = BpsExecutor(
+            BpsExecutor(
                 bps, self.config.repository, self.directory / SUBMISSIONS, name=self.config.name,
+                progress=lambda outcome, done: self._tell_quantum(step, event["run"], outcome, done),
                 should_stop=self.should_stop,
-            )  # fmt: skip
-            for outcome in executor.execute(path, event["run"]):
-                self._tell_quantum(step, event["run"], outcome, None)
+            ).execute(path, event["run"])  # fmt: skip
             return
         LocalExecutor(
             self.config.repository,

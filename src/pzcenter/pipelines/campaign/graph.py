@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import os
     from collections.abc import Mapping, Sequence
 
-__all__ = ["PIPELINE", "GraphFile", "Overrides", "build_graph", "load_pipeline", "read_graph"]
+__all__ = ["PIPELINE", "GraphFile", "Overrides", "build_graph", "init_outputs", "load_pipeline", "read_graph"]
 
 PIPELINE = str(files("pzcenter.pipelines.definitions") / "pz.yaml")
 """Pipeline of our production."""
@@ -189,3 +189,9 @@ def _inputs(pipeline: Any) -> list[str]:
 def _last_line(error: BaseException) -> str:
     lines = [line.strip() for line in str(error).splitlines() if line.strip()]
     return lines[-1] if lines else type(error).__name__
+
+
+def init_outputs(graph: Any) -> list[Any]:
+    """What the tasks of a graph write once for a run. A task all of whose quanta were done before has no part in it."""
+    labels = {node["task_label"] for node in graph.quantum_only_xgraph.nodes.values()}
+    return [ref for label in ("", *sorted(labels)) for ref in graph.get_init_outputs(label).values()]

@@ -23,7 +23,7 @@ import networkx as nx
 
 from pzcenter.errors import ConfigError, StorageError
 from pzcenter.pipelines.campaign.bps_outcome import QuantumOutcome, check_graph
-from pzcenter.pipelines.campaign.graph import read_graph
+from pzcenter.pipelines.campaign.graph import init_outputs, read_graph
 from pzcenter.pipelines.pool import run_tasks
 
 from lsst.daf.butler import ButlerConfig, QuantumBackedButler  # isort: skip - after the mending of zip files
@@ -183,9 +183,7 @@ def quantum_backed_butler(repository: str, graph: Any) -> Any:
                 records[name].update(data)
             else:
                 records[name] = copy.deepcopy(data)
-    for label in graph.pipeline_graph.tasks:
-        outputs |= {ref.id for ref in graph.get_init_outputs(label).values()}
-    outputs |= {ref.id for ref in graph.get_init_outputs("").values()}
+    outputs |= {ref.id for ref in init_outputs(graph)}
     return QuantumBackedButler.from_predicted(
         config=ButlerConfig(repository),
         predicted_inputs=inputs - outputs,

@@ -14,6 +14,7 @@ from pzcenter.catalogs.hats_layout import MarginOf, write_collection
 from pzcenter.catalogs.parquet_footers import require_schema
 from pzcenter.catalogs.release_files import CATALOGS, MARGIN
 from pzcenter.catalogs.tract_counts import require_every_object
+from pzcenter.catalogs.tract_plan import tracts_without_counts
 from pzcenter.catalogs.writers import finish_dataset
 from pzcenter.errors import ChecksumError
 from pzcenter.pipelines.repository.dataset_types import PARTITION, RELEASE
@@ -141,6 +142,7 @@ class FinishCatalogTask(PipelineTask):
             rows[tract] = n_rows["pz"]
         planned = dict(zip(plan.column("tract").to_pylist(), plan.column("n_obj").to_pylist(), strict=True))
         missing = require_every_object(rows, planned, allow_missing=self.config.allow_missing_tracts)
+        missing = sorted({*missing, *tracts_without_counts(plan)})
         if missing:
             self.log.warning("%d tracts are missing in the catalogue: %s", len(missing), missing[:_N_NAMED])
         n_obj = sum(rows.values())

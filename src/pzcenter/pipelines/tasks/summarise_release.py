@@ -12,7 +12,7 @@ from lsst.pipe.base.connectionTypes import Input, Output
 from pzcenter.catalogs.columns import int_column
 from pzcenter.catalogs.release_ids import require_ids_once
 from pzcenter.catalogs.tiling import MAX_TILE_ORDER
-from pzcenter.catalogs.tract_plan import MIN_PRESENT, depth_map, release_pixels, tract_plan
+from pzcenter.catalogs.tract_plan import MIN_PRESENT, depth_map, note_tracts_without_counts, release_pixels, tract_plan
 from pzcenter.pipelines.repository.dataset_types import PARTITION, RELEASE
 from pzcenter.pipelines.repository.tiling import HEALPIX_SKYMAP, order_and_pixel
 
@@ -119,7 +119,9 @@ class SummariseReleaseTask(PipelineTask):
                 return int_column(handles[tract].get(parameters={"columns": [name]}).column(name), name)
 
             counts = [handle.get() for handle in sorted(inputs["counts"], key=lambda each: int(each.dataId["tract"]))]
-            butlerQC.put(self.run(qa, counts, read_ids, skymap=skymap), outputRefs)
+            made = self.run(qa, counts, read_ids, skymap=skymap)
+            made.plan = note_tracts_without_counts(made.plan, absent)
+            butlerQC.put(made, outputRefs)
 
     def run(
         self,
