@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pzcenter.errors import BandError, ColumnError, ConfigError, EmptyTableError, SchemaError, UsageError
@@ -46,6 +46,7 @@ def test_same_seed_same_ids_and_another_seed_others():
     assert first != other
 
 
+@settings(deadline=None)
 @given(
     n=st.integers(30, 300),
     seed=st.integers(-5, 2**70),
@@ -56,16 +57,16 @@ def test_same_seed_same_ids_and_another_seed_others():
 def test_split_is_of_the_rows_not_of_their_order(n, seed, shuffle, linked, method):
     table = training(n, n_object=30 * n, linked=linked)
     order = np.random.default_rng(shuffle).permutation(n)
-    settings = {"seed": seed, "method": method, "fractions": {"train": 0.5, "validation": 0.2, "test": 0.3}}
-    one, report = split(table, **settings, block_order=7)
-    two, _ = split(table.take(order), **settings, block_order=7)
+    how = {"seed": seed, "method": method, "fractions": {"train": 0.5, "validation": 0.2, "test": 0.3}}
+    one, report = split(table, **how, block_order=7)
+    two, _ = split(table.take(order), **how, block_order=7)
     assert members(one) == members(two)
     assert one["measurement_id"].to_pylist() == table["measurement_id"].to_pylist()
     for column in ("objectId", "group_id"):
         pairs = {(i, s) for i, s in zip(one[column].to_pylist(), one["split"].to_pylist(), strict=True) if i != -1}
         assert len(pairs) == len({i for i, _ in pairs})
     at, off = 0.0, []
-    for name, share in settings["fractions"].items():
+    for name, share in how["fractions"].items():
         at += share
         off.append(abs(sum(list(report.n_rows.values())[: len(off) + 1]) - at * n))
         assert name in report.n_rows
