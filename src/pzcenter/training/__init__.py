@@ -1,0 +1,1 @@
+"""The Training Set Maker: redshifts of many surveys on one scale, matched to the objects of a release."""
