@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -9,6 +12,8 @@ from pzcenter.errors import NotFoundError, OutputExistsError, SequencePointError
 from pzcenter.pipelines.campaign.produce import approve, run_campaign, start_campaign
 from pzcenter.pipelines.campaign.state import read_state
 from pzcenter.pipelines.campaign.status import campaign_status
+from pzcenter.pipelines.repository.known_redshifts import ingest_training_set
+from pzcenter.pipelines.repository.open import open_repository
 
 N_OBJ = 1800
 
@@ -77,3 +82,26 @@ def test_settings_may_not_change_under_way(release, repo, tmp_path):
     path.write_text(yaml.safe_dump(words | {"methods": []}))
     with pytest.raises(ValueError, match="methods"):
         run_campaign(directory)
+
+
+@pytest.mark.slow
+def test_a_further_method_is_made_beside_the_first(release, repo, six_tracts, tmp_path):
+    truth = pa.concat_tables(pq.read_table(path) for path in sorted((six_tracts.parent / "truth").glob("*.parquet")))
+    name = "z_spec" if "z_spec" in truth.column_names else "z_true"
+    pq.write_table(truth.filter(pc.less(truth.column(name), 2.9)), tmp_path / "known.parquet")
+    ingest_training_set(repo, tmp_path / "known.parquet", release=release.RELEASE)
+    directory = release.begin(repo, tmp_path / "two", methods=["trainz", "template"], train=True)
+    end = run_campaign(directory)
+    assert end.state == "done", end
+    assert list(release.states_of(directory)) == [
+        "step1", "step2", "inform", "inform-template", "step3", "step5", "step6", "step7",
+        "step4-template", "step5-template", "step6-template", "step7-template",
+    ]  # fmt: skip
+    with open_repository(repo, collections="sim1/two") as butler:
+        made = {
+            algo: butler.get(f"pz_catalog_{algo}", skymap="lsst_cells_v1")["n_rows"] for algo in ("trainz", "template")
+        }
+        tables = [butler.get(f"pz_{algo}", skymap="lsst_cells_v1", tract=9001) for algo in ("trainz", "template")]
+    assert made == {"trainz": N_OBJ, "template": N_OBJ}
+    assert tables[0].column("objectId") == tables[1].column("objectId")
+    assert tables[0].column("z_mode") != tables[1].column("z_mode")

@@ -93,7 +93,7 @@ def load_pipeline(
             loaded.addConfigFile(label, path)
         for label, name, value in changes.values:
             loaded.addConfigOverride(label, name, value)
-    except (FileNotFoundError, KeyError, LookupError) as error:
+    except (FileNotFoundError, LookupError, ValueError) as error:
         raise NotFoundError(f"{where}: {error}") from error
     try:
         loaded.to_graph()
