@@ -21,6 +21,7 @@ from pzcenter.pipelines.campaign.graph import PIPELINE, Overrides, build_graph, 
 from pzcenter.pipelines.campaign.local_pool import LocalExecutor
 from pzcenter.pipelines.campaign.state import STOP_NAME, StepState, journal_of, now, read_state
 from pzcenter.pipelines.campaign.steps import Step, steps_of
+from pzcenter.pipelines.delivery.fast_tier import QUOTA_VARIABLE, TIER_VARIABLE
 from pzcenter.pipelines.repository.open import open_repository
 
 if TYPE_CHECKING:
@@ -263,8 +264,8 @@ class Driver:
         """Let the workers, who inherit the environment, read through the fast disk."""
         if self.config.fast_tier is None:
             return
-        os.environ["PZ_FAST_TIER"] = str(self.config.fast_tier.root.resolve())
-        os.environ["PZ_FAST_TIER_QUOTA"] = str(int(self.config.fast_tier.quota_gb * 1e9))
+        os.environ[TIER_VARIABLE] = str(self.config.fast_tier.root.resolve())
+        os.environ[QUOTA_VARIABLE] = str(int(self.config.fast_tier.quota_gb * 1e9))
 
     def _collect(self, step: Step, event: dict[str, Any], *, interrupted: bool) -> CollectReport:
         """Register what a graph made. Where it was interrupted, what nobody began is no failure."""
