@@ -13,9 +13,9 @@ from pzcenter.training.colour_space import bands_in_common, check_fluxes, colour
 from pzcenter.training.coverage_reach import TrainingReach
 from pzcenter.training.coverage_regions import regions_to_observe
 from pzcenter.training.coverage_report import CoverageReport
-from pzcenter.training.coverage_tally import DISTANCE_EDGES, MAG_EDGES, TargetTally, cells_of, histogram
-from pzcenter.training.som import nearest_cells, train_som
+from pzcenter.training.coverage_tally import DISTANCE_EDGES, MAG_EDGES, TargetTally, histogram
 from pzcenter.training.target_chunks import chunks_of, names_of, random_rows
+from pzcenter.training.target_map import target_map
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,13 +24,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pzcenter.training.colour_space import ColourSpace
-    from pzcenter.training.som import SelfOrganisingMap
     from pzcenter.training.target_chunks import Target
+    from pzcenter.training.target_map import TargetMap
 
 __all__ = ["CoverageSettings", "coverage", "effective_number"]
-
-_MAX_SIDE, _PER_CELL = 32, 20
-"""The map has at least this many training objects per cell on average, and never more cells than 32 x 32."""
 
 
 def coverage(
@@ -108,7 +105,7 @@ def coverage(
     sample, _ = random_rows(target, columns, n_sample, seed=seed)
     space = colour_space(sample, names, mag_band=mag_band, min_bands=min_bands)
     known = _known(training, space, shape, settings)
-    tally = TargetTally(space, known.cell_mag, known.cell_training, known.reach, z_phot, seed)
+    tally = TargetTally(known.net, known.cell_training, known.reach, z_phot, seed)
     for piece in chunks_of(target, columns):
         tally.add(piece)
     if tally.n_obj == tally.n_unplaced:
@@ -139,8 +136,7 @@ class CoverageSettings:
 class _Known:
     """The training set on the target's map."""
 
-    net: SelfOrganisingMap
-    cell_mag: NDArray[np.float64]
+    net: TargetMap
     cell_training: NDArray[np.int64]
     cell_sample: NDArray[np.int32]
     mag_training: NDArray[np.int64]
@@ -173,23 +169,18 @@ def _known(training: pa.Table, space: ColourSpace, shape: tuple[int, int] | None
     n_placed = int(np.count_nonzero(space.codes(mag)))
     if n_placed == 0:
         raise EmptyTableError(f"no training object is measured in {space.min_bands} of {', '.join(space.bands)}")
-    x = space.features(space.mag_sample)
-    net = train_som(x, shape or _shape(min(n_placed, len(x))))
-    cell_mag = space.magnitudes_of(net.cells)
-    cell = cells_of(space, cell_mag, mag)
-    in_band = mag[cell >= 0, space.mag_index]
+    net = target_map(space, n_training=n_placed, shape=shape)
     return _Known(
         net=net,
-        cell_mag=cell_mag,
-        cell_training=np.bincount(cell[cell >= 0], minlength=len(cell_mag)),
-        cell_sample=nearest_cells(x, net.cells),
-        mag_training=histogram(in_band, MAG_EDGES),
+        cell_training=net.count(mag),
+        cell_sample=net.cells_of(space.mag_sample),
+        mag_training=histogram(mag[space.codes(mag) > 0, space.mag_index], MAG_EDGES),
         reach=TrainingReach(space, mag, settings.n_neighbour, settings.percentile, settings.seed),
     )
 
 
 def _report(training: pa.Table, known: _Known, tally: TargetTally, settings: CoverageSettings) -> CoverageReport:
-    space, n_target, n_training = tally.space, tally.n_obj - tally.n_unplaced, int(known.cell_training.sum())
+    space, n_target, n_training = tally.net.space, tally.n_obj - tally.n_unplaced, int(known.cell_training.sum())
     used = _used(tally.mag_target + known.mag_training)
     softening = dict(zip(space.bands, space.softening.tolist(), strict=True))
     return CoverageReport(
@@ -207,7 +198,7 @@ def _report(training: pa.Table, known: _Known, tally: TargetTally, settings: Cov
         alike_beyond_limit=1.0 - settings.percentile / 100.0,
         n_effective=_matched(tally.cell_target, known.cell_training),
         n_effective_of_weights=_of_weights(training),
-        cell_mag=known.cell_mag,
+        cell_mag=known.net.cell_mag,
         cell_target=tally.cell_target,
         cell_training=known.cell_training,
         cell_covered=tally.cell_covered,
@@ -218,7 +209,7 @@ def _report(training: pa.Table, known: _Known, tally: TargetTally, settings: Cov
         mag_target=tally.mag_target[used],
         mag_covered=tally.mag_covered[used],
         mag_training=known.mag_training[used],
-        regions=regions_to_observe(tally, known.net.shape, known.cell_sample, n_regions=settings.n_regions),
+        regions=regions_to_observe(tally, known.cell_sample, n_regions=settings.n_regions),
         settings=asdict(settings) | {"min_bands": space.min_bands, "softening_njy": softening},
     )
 
@@ -234,11 +225,6 @@ def _columns(bands: tuple[str, ...], available: tuple[str, ...], z_phot: str | N
     fluxes = [f"{kind}_{band}" for band in bands for kind in ("flux", "flux_err")]
     known = [name for name in ("objectId", "ra", "dec") if name in available]
     return [*known, *fluxes, *([z_phot] if z_phot is not None and z_phot not in known else [])]
-
-
-def _shape(n_training: int) -> tuple[int, int]:
-    side = int(np.clip(np.sqrt(n_training / _PER_CELL), 2, _MAX_SIDE))
-    return side, side
 
 
 def _used(counts: NDArray[np.int64]) -> slice:

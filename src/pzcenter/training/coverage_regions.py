@@ -19,17 +19,13 @@ _RANGE = (5.0, 95.0)
 """Percentiles between which a region is said to lie."""
 
 
-def regions_to_observe(
-    tally: TargetTally, shape: tuple[int, int], cell_sample: NDArray[np.int32], *, n_regions: int
-) -> tuple[Region, ...]:
+def regions_to_observe(tally: TargetTally, cell_sample: NDArray[np.int32], *, n_regions: int) -> tuple[Region, ...]:
     """Cells in the order of the target objects that are not covered in them: share of the target times lack.
 
     Parameters
     ----------
     tally : TargetTally
         The target, counted.
-    shape : tuple of int
-        Of the map.
     cell_sample : ndarray of int32, (n,)
         Cell of each object of the space's sample: these describe the region.
     n_regions : int
@@ -42,18 +38,18 @@ def regions_to_observe(
     """
     lacking = tally.cell_target - tally.cell_covered
     worst = np.argsort(-lacking, kind="stable")[:n_regions]
-    return tuple(_region(tally, shape, cell_sample, int(cell)) for cell in worst if lacking[cell] > 0)
+    return tuple(_region(tally, cell_sample, int(cell)) for cell in worst if lacking[cell] > 0)
 
 
-def _region(tally: TargetTally, shape: tuple[int, int], cell_sample: NDArray[np.int32], cell: int) -> Region:
-    n_target, space = int(tally.cell_target[cell]), tally.space
+def _region(tally: TargetTally, cell_sample: NDArray[np.int32], cell: int) -> Region:
+    n_target, space = int(tally.cell_target[cell]), tally.net.space
     mag = space.mag_sample[cell_sample == cell]
     if not len(mag):
-        mag = tally.cell_mag[[cell]]
+        mag = tally.net.cell_mag[[cell]]
     low, high = np.percentile(np.column_stack([mag[:, :-1] - mag[:, 1:], mag[:, space.mag_index]]), _RANGE, axis=0)
     ranges = {name: (float(a), float(b)) for name, a, b in zip(space.feature_names, low, high, strict=True)}
     return Region(
-        cell=(cell // shape[1], cell % shape[1]),
+        cell=divmod(cell, tally.net.shape[1]),
         target_share=n_target / int(tally.cell_target.sum()),
         lack=1.0 - int(tally.cell_covered[cell]) / n_target,
         n_target=n_target,

@@ -10,15 +10,14 @@ import pyarrow as pa
 
 from pzcenter.catalogs.columns import float_column
 from pzcenter.training.coverage_reach import FARTHEST
-from pzcenter.training.som import nearest_cells
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pzcenter.training.colour_space import ColourSpace
     from pzcenter.training.coverage_reach import TrainingReach
+    from pzcenter.training.target_map import TargetMap
 
-__all__ = ["DISTANCE_EDGES", "MAG_EDGES", "N_EXAMPLES", "TargetTally", "cells_of", "first_of_each", "histogram"]
+__all__ = ["DISTANCE_EDGES", "MAG_EDGES", "N_EXAMPLES", "TargetTally", "first_of_each", "histogram"]
 
 DISTANCE_EDGES = np.linspace(0.0, FARTHEST, 61)
 MAG_EDGES = np.arange(10.0, 33.01, 0.5)
@@ -28,39 +27,14 @@ _Z_STEP, _N_Z = 0.01, 1000
 _EXAMPLE_COLUMNS = ("objectId", "ra", "dec")
 
 
-def cells_of(space: ColourSpace, cell_mag: NDArray[np.float64], mag: NDArray[np.float64]) -> NDArray[np.int32]:
-    """Cell of each object, found in the bands that it has.
-
-    Parameters
-    ----------
-    space : ColourSpace
-        Of the target.
-    cell_mag : ndarray of float64, (n_cell, n_band)
-        Magnitudes of the cells.
-    mag : ndarray of float64, (n_obj, n_band)
-        Magnitudes of the objects, NaN where missing.
-
-    Returns
-    -------
-    ndarray of int32, (n_obj,)
-        -1 for objects with too few bands.
-    """
-    cell = np.full(mag.shape[0], -1, dtype=np.int32)
-    for code, rows in space.by_code(mag):
-        cell[rows] = nearest_cells(space.features(mag[rows], code), space.features(cell_mag, code))
-    return cell
-
-
 @dataclass(eq=False)
 class TargetTally:
     """Counts of a target; pieces are added one after the other.
 
     Parameters
     ----------
-    space : ColourSpace
-        Of the target.
-    cell_mag : ndarray of float64, (n_cell, n_band)
-        Magnitudes of the cells.
+    net : TargetMap
+        The map on which they are counted.
     cell_training : ndarray of int64, (n_cell,)
         Training objects in each cell.
     reach : TrainingReach
@@ -71,8 +45,7 @@ class TargetTally:
         Of the choice of examples.
     """
 
-    space: ColourSpace
-    cell_mag: NDArray[np.float64]
+    net: TargetMap
     cell_training: NDArray[np.int64]
     reach: TrainingReach
     z_phot: str | None
@@ -87,7 +60,7 @@ class TargetTally:
     mag_covered: NDArray[np.int64] = field(init=False)
 
     def __post_init__(self) -> None:
-        n_cell = len(self.cell_mag)
+        n_cell = self.net.n_cell
         self.cell_target, self.cell_covered = (np.zeros(n_cell, dtype=np.int64) for _ in range(2))
         self.distance = np.zeros(DISTANCE_EDGES.size - 1, dtype=np.int64)
         self.mag_target, self.mag_covered = (np.zeros(MAG_EDGES.size - 1, dtype=np.int64) for _ in range(2))
@@ -103,8 +76,8 @@ class TargetTally:
         table : pa.Table
             Rows of the target.
         """
-        mag = self.space.magnitudes(table)
-        cell = cells_of(self.space, self.cell_mag, mag)
+        mag = self.net.space.magnitudes(table)
+        cell = self.net.cells_of(mag)
         distance = self._distances(mag, cell)
         placed = cell >= 0
         covered = placed & (distance <= 1.0)
@@ -115,7 +88,7 @@ class TargetTally:
         self.cell_target += np.bincount(cell[placed], minlength=self.cell_target.size)
         self.cell_covered += np.bincount(cell[covered], minlength=self.cell_target.size)
         self.distance += histogram(distance[placed], DISTANCE_EDGES)
-        in_band = mag[:, self.space.mag_index]
+        in_band = mag[:, self.net.space.mag_index]
         self.mag_target += histogram(in_band[placed], MAG_EDGES)
         self.mag_covered += histogram(in_band[covered], MAG_EDGES)
         if self._z is not None:
@@ -161,9 +134,9 @@ class TargetTally:
 
     def _distances(self, mag: NDArray[np.float64], cell: NDArray[np.int32]) -> NDArray[np.float64]:
         distance = np.full(cell.size, np.inf)
-        for code, rows in self.space.by_code(mag):
+        for code, rows in self.net.space.by_code(mag):
             near = rows[np.argsort(cell[rows], kind="stable")]
-            distance[near] = self.reach.relative_distance(self.space.features(mag[near], code), code)
+            distance[near] = self.reach.relative_distance(self.net.space.features(mag[near], code), code)
         return distance
 
     def _add_redshifts(self, z: NDArray[np.float64], cell: NDArray[np.int32]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["blocks_of", "magnitude_or_column", "strata_of"]
+__all__ = ["bins_of", "blocks_of", "magnitude_or_column", "strata_of"]
 
 _MAG = "mag_"
 
@@ -76,9 +76,27 @@ def strata_of(table: pa.Table, widths: Mapping[str, float]) -> NDArray[np.int64]
     wrong = {name: width for name, width in widths.items() if not (np.isfinite(width) and width > 0)}
     if wrong or not widths:
         raise ConfigError(f"strata are bins of positive width by column; got {dict(widths)}")
-    columns = [np.floor(magnitude_or_column(table, name) / width) for name, width in widths.items()]
+    columns = [bins_of(magnitude_or_column(table, name), width) for name, width in widths.items()]
     stacked = np.nan_to_num(np.column_stack(columns), nan=-1e9, posinf=1e9, neginf=-1e9)
     return np.asarray(np.unique(stacked, axis=0, return_inverse=True)[1].reshape(-1), dtype=np.int64)
+
+
+def bins_of(values: NDArray[np.float64], width: float) -> NDArray[np.float64]:
+    """Number of the bin of each value, counted from zero.
+
+    Parameters
+    ----------
+    values : ndarray of float64, (n_obj,)
+        NaN stays NaN.
+    width : float
+        Positive.
+
+    Returns
+    -------
+    ndarray of float64, (n_obj,)
+        A value on an edge, to one part in a million of the width, is in the bin above, as 0.3 is for a width of 0.1.
+    """
+    return np.asarray(np.floor(values / width + 1e-6))
 
 
 def magnitude_or_column(table: pa.Table, name: str) -> NDArray[np.float64]:
