@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["ColourSpace", "bands_in_common", "check_fluxes", "colour_space", "measured_fluxes"]
+__all__ = ["ColourSpace", "bands_to_compare", "check_fluxes", "colour_space", "flux_columns", "measured_fluxes"]
 
 _ONE_SIGMA = (15.865, 84.135)
 _MIN_SAMPLE = 50
@@ -227,11 +227,13 @@ def colour_space(
     return ColourSpace(names, mag_band, softening, complete, np.median(complete, axis=0), min(min_bands, len(names)))
 
 
-def bands_in_common(training: Sequence[str], target: Sequence[str]) -> tuple[str, ...]:
-    """Bands whose flux and error two tables have, in the order of the target's columns.
+def bands_to_compare(wanted: Sequence[str] | None, training: Sequence[str], target: Sequence[str]) -> tuple[str, ...]:
+    """Bands whose flux and error two tables have.
 
     Parameters
     ----------
+    wanted : sequence of str or None
+        Bands asked for; None takes all in common, in the order of the target's columns.
     training, target : sequence of str
         Column names.
 
@@ -242,13 +244,35 @@ def bands_in_common(training: Sequence[str], target: Sequence[str]) -> tuple[str
     Raises
     ------
     BandError
-        There are fewer than two.
+        A band asked for is not in both, or there are fewer than two in common.
     """
-    one, two = ([name[9:] for name in names if name.startswith("flux_err_")] for names in (training, target))
-    common = tuple(band for band in two if band in one and f"flux_{band}" in target and f"flux_{band}" in training)
+    ours, theirs = _bands_of(training), _bands_of(target)
+    for where, there in (("training set", ours), ("target", theirs)):
+        absent = [band for band in wanted or () if band not in there]
+        if absent:
+            raise BandError(f"the {where} has no flux and error of the bands {absent}; it has {there}")
+    common = tuple(wanted) if wanted is not None else tuple(band for band in theirs if band in ours)
     if len(common) < 2:
-        raise BandError(f"colours need two bands in common; the training set has {one}, the target has {two}")
+        raise BandError(f"colours need two bands in common; the training set has {ours}, the target has {theirs}")
     return common
+
+
+def _bands_of(names: Sequence[str]) -> list[str]:
+    return [name[9:] for name in names if name.startswith("flux_err_") and f"flux_{name[9:]}" in names]
+
+
+def flux_columns(bands: Sequence[str]) -> list[str]:
+    """Columns of the fluxes and errors of bands.
+
+    Parameters
+    ----------
+    bands : sequence of str
+
+    Returns
+    -------
+    list of str
+    """
+    return [f"{kind}_{band}" for band in bands for kind in ("flux", "flux_err")]
 
 
 def measured_fluxes(
@@ -272,10 +296,9 @@ def measured_fluxes(
     BandError
         A band is not there.
     """
-    names = set(table.schema.names)
-    absent = [band for band in bands if not {f"flux_{band}", f"flux_err_{band}"} <= names]
+    there = _bands_of(table.schema.names)
+    absent = [band for band in bands if band not in there]
     if absent:
-        there = [name[9:] for name in table.schema.names if name.startswith("flux_err_")]
         raise BandError(f"the table has no flux and error of the bands {absent}; it has {there}")
     flux, err = (np.empty((table.num_rows, len(bands))) for _ in range(2))
     for index, band in enumerate(bands):

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pzcenter.catalogs.columns import float_column, require_columns
-from pzcenter.errors import BandError, ConfigError, EmptyTableError
-from pzcenter.training.colour_space import bands_in_common, check_fluxes, colour_space, measured_fluxes
+from pzcenter.errors import ConfigError, EmptyTableError
+from pzcenter.training.colour_space import bands_to_compare, check_fluxes, colour_space, flux_columns, measured_fluxes
 from pzcenter.training.coverage_reach import TrainingReach
 from pzcenter.training.coverage_regions import regions_to_observe
 from pzcenter.training.coverage_report import CoverageReport
@@ -99,7 +99,7 @@ def coverage(
     if training.num_rows == 0:
         raise EmptyTableError("the training set has no rows")
     target_names = names_of(target)
-    names = tuple(bands) if bands is not None else bands_in_common(training.column_names, target_names)
+    names = bands_to_compare(bands, training.column_names, target_names)
     columns = _columns(names, target_names, z_phot)
     check_fluxes(*measured_fluxes(training, names), names, "the training set")
     sample, _ = random_rows(target, columns, n_sample, seed=seed)
@@ -216,15 +216,10 @@ def _report(training: pa.Table, known: _Known, tally: TargetTally, settings: Cov
 
 def _columns(bands: tuple[str, ...], available: tuple[str, ...], z_phot: str | None) -> list[str]:
     """Columns of the target that are read."""
-    absent = [band for band in bands if not {f"flux_{band}", f"flux_err_{band}"} <= set(available)]
-    if absent:
-        there = [name[9:] for name in available if name.startswith("flux_err_")]
-        raise BandError(f"the target has no flux and error of the bands {absent}; it has {there}")
     if z_phot is not None:
         require_columns([z_phot], available, "the target")
-    fluxes = [f"{kind}_{band}" for band in bands for kind in ("flux", "flux_err")]
     known = [name for name in ("objectId", "ra", "dec") if name in available]
-    return [*known, *fluxes, *([z_phot] if z_phot is not None and z_phot not in known else [])]
+    return [*known, *flux_columns(bands), *([z_phot] if z_phot is not None and z_phot not in known else [])]
 
 
 def _used(counts: NDArray[np.int64]) -> slice:

@@ -150,7 +150,7 @@ def as_magnitudes(table):
         (EmptyTableError, "training set has no rows", lambda t: t.slice(0, 0), (None, {})),
         (EmptyTableError, "target has no objects", None, (lambda t: t.slice(0, 0), {})),
         (BandError, "two bands in common", None, (lambda t: renamed(t, "flux_", "mag_"), {})),
-        (BandError, "target has no flux and error of the bands", None, (None, {"bands": ("i", "K")})),
+        (BandError, r"training set has no flux and error of the bands \['K'\]", None, (None, {"bands": ("i", "K")})),
         (BandError, "band of the magnitude is 'y'", None, (None, {"mag_band": "y"})),
         (BandError, "different bands", None, (None, {"bands": ("i", "i")})),
         (UsageError, "flux_g of the target is 5 nJy in all", None, (with_constant, {})),
