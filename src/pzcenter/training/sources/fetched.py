@@ -82,14 +82,12 @@ def _with_derived(table: pa.Table, derived: object) -> pa.Table:
         return table
     if not isinstance(derived, dict) or not all(isinstance(text, str) for text in derived.values()):
         raise ConfigError(f"`{DERIVE}` of a source gives an expression for each new column; found {derived!r}")
-    import pyarrow as pa
-
     from pzcenter.training.expressions import compile_expression
 
     columns = {name: table.column(name) for name in table.column_names}
     for name, text in derived.items():
         if name in columns:
             raise ConfigError(f"the derived column {name!r} is in the source already: {table.column_names}")
-        values = compile_expression(text).evaluate(columns)
-        table = table.append_column(name, values if isinstance(values, pa.ChunkedArray) else pa.array(values))
+        values = compile_expression(text).evaluate(columns, table.num_rows)
+        table = table.append_column(name, values)
     return table

@@ -8,6 +8,7 @@ cut, the next page goes on from there.
 from __future__ import annotations
 
 import re
+import warnings
 from typing import TYPE_CHECKING, Any
 
 import pyarrow as pa
@@ -19,6 +20,8 @@ from pzcenter.training.sources.tables import arrow_of
 from pzcenter.training.sources.transport import unreachable
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from pzcenter.training.sources.protocol import Visit
     from pzcenter.training.sources.request import SourceRequest
 
@@ -46,12 +49,12 @@ class SdssConnector:
         request.allow_only("data_release", "table", "columns", "where", "key", "page_rows")
         release = request.required("data_release")
         key = str(request.options.get("key", "specObjID"))
-        client = _client()
+        ask = _service(release, visit.limits.query_s)
         pages: list[pa.Table] = []
         notes: list[str] = []
         last: int | None = None
         for _ in range(MAX_PAGES):
-            found = _ask(client, page_query(request, key, after=last), release, visit.limits.query_s)
+            found = ask(page_query(request, key, after=last))
             if found is None or len(found) == 0:
                 break
             page, told = arrow_of(found)
@@ -102,28 +105,35 @@ def page_query(request: SourceRequest, key: str, *, after: int | None = None) ->
     return f"SELECT TOP {rows} {', '.join(columns)} FROM {table}{condition} ORDER BY {key}"  # noqa: S608 - names are checked
 
 
-def _client() -> Any:
+def _service(release: int, timeout_s: float) -> Callable[[str], Any]:
+    """SkyServer of a data release, as a function of the query."""
     try:
+        from astroquery.exceptions import RemoteServiceError
         from astroquery.sdss import SDSSClass
     except ImportError as error:
         raise MissingDependencyError(
             "the connector `sdss` needs astroquery; install it with: pip install 'pzcenter[training]'"
         ) from error
-    return SDSSClass()
-
-
-def _ask(client: Any, query: str, release: int, timeout_s: float) -> Any:
     from astropy.io.ascii import InconsistentTableError
-    from astroquery.exceptions import RemoteServiceError
+    from astropy.utils.exceptions import AstropyWarning
 
-    try:
-        return client.query_sql(query, timeout=timeout_s, data_release=release, cache=False)
-    except RemoteServiceError as error:
-        raise UsageError(f"SkyServer refuses the query {query!r}: {error}") from error
-    except InconsistentTableError as error:
-        raise unreachable(URL, f"the answer is not a table: {error}") from error
-    except OSError as error:  # the errors of requests are OSErrors
-        raise unreachable(URL, error) from error
+    client = SDSSClass()
+
+    def ask(query: str) -> Any:
+        try:
+            with warnings.catch_warnings():
+                # Identifiers of 64 bits without a sign pass through text on their way to integers.
+                warnings.simplefilter("ignore", AstropyWarning)
+                # Their cache is left alone: it does not know when an answer is out of date.
+                return client.query_sql(query, timeout=timeout_s, data_release=release, cache=False)
+        except RemoteServiceError as error:
+            raise UsageError(f"SkyServer refuses the query {query!r}: {error}") from error
+        except InconsistentTableError as error:
+            raise unreachable(URL, f"the answer is not a table: {error}") from error
+        except OSError as error:  # the errors of requests are OSErrors
+            raise unreachable(URL, error) from error
+
+    return ask
 
 
 def _last_key(page: pa.Table, key: str, before: int | None) -> int:

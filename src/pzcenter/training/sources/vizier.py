@@ -27,7 +27,7 @@ URL = "https://vizier.cds.unistra.fr"
 COLUMNS = ("**", "_RAJ2000", "_DEJ2000")
 TABLE_COLUMN = "vizier_table"
 """Added where several tables are joined: which one a row comes from."""
-_IDENTIFIER = re.compile(r"[A-Za-z0-9+.&_-]+(/[A-Za-z0-9+.&_-]+)+")
+_IDENTIFIER = re.compile(r"[A-Za-z0-9][A-Za-z0-9+.&_-]*(/[A-Za-z0-9][A-Za-z0-9+.&_-]*)+")
 _TABLE = re.compile(r"[A-Za-z0-9+._-]+")
 
 
