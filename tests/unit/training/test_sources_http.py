@@ -284,6 +284,8 @@ def test_a_damaged_file_of_the_cache_is_told_and_mended(site, catalogue, tmp_pat
     found.path.write_bytes(b"damaged")
     with pytest.raises(ChecksumError, match="refresh=True"):
         get(site, "/a.parquet", tmp_path)
+    mended = get(site, "/a.parquet", tmp_path, refresh=True)
+    assert not mended.changed and get(site, "/a.parquet", tmp_path).table().num_rows == 2
 
 
 def test_two_processes_do_not_fetch_the_same(site, tmp_path):

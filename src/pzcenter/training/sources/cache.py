@@ -128,10 +128,12 @@ class SourceCache:
         """Move a file to its place; nothing happens when the same content is there already."""
         target = self._place(sha256) / path.name
         with storage_errors(target):
-            if target.parent.exists() and (there := sorted(target.parent.iterdir())):
-                path.unlink()
-                return there[0]
             target.parent.mkdir(parents=True, exist_ok=True)
+            for there in sorted(target.parent.iterdir()):
+                if file_sha256(there) == sha256:
+                    path.unlink()
+                    return there
+                there.unlink()  # damaged since it was kept
             path.replace(target)
         return target
 
