@@ -87,6 +87,8 @@ in `provenance.json`.
 | `PZ_DEBUG` | set to 1: as `--debug`, log and tracebacks on stderr |
 | `PZ_FAST_TIER` | directory on a fast disk: files of a repository are read through it; campaigns set it from `fast_tier` |
 | `PZ_FAST_TIER_QUOTA` | the most that it may hold, such as `200 GB` |
+| `PZ_CACHE` | directory of what was fetched from public services; the user's cache directory by default |
+| `PZ_SERVER_TOKEN` | token of a PZ Server, for products that are a source of redshifts |
 | `NO_COLOR` | set to anything: no colours |
 | `MPLBACKEND` | of matplotlib; `Agg` unless set, because figures go to files |
 | `NUMBA_CACHE_DIR` | of numba: where compiled kernels are kept, if not beside the package |

@@ -35,6 +35,7 @@ __all__ = [
     "SchemaError",
     "SequencePointError",
     "ShapeError",
+    "SourceUnavailableError",
     "StorageError",
     "TransientError",
     "UnitError",
@@ -185,6 +186,12 @@ class RegistryError(TransientError):
     """The registry of a repository does not answer, or is locked."""
 
     code = "registry"
+
+
+class SourceUnavailableError(TransientError):
+    """A public service or server that does not answer, or breaks off."""
+
+    code = "source_unavailable"
 
 
 class StorageError(TransientError, OSError):

@@ -10,7 +10,7 @@ import ipaddress
 import socket
 from urllib.parse import urlsplit
 
-from pzcenter.errors import ConfigError, TransientError
+from pzcenter.errors import ConfigError, SourceUnavailableError
 
 __all__ = ["check_url", "host_of", "is_public", "refuse_private_host"]
 
@@ -78,7 +78,7 @@ def refuse_private_host(host: str, *, resolve: bool) -> None:
     try:
         found = {str(entry[4][0]) for entry in socket.getaddrinfo(host, None, type=socket.SOCK_STREAM)}
     except OSError as error:
-        raise TransientError(f"the name {host} cannot be looked up ({error}); is there a network?") from error
+        raise SourceUnavailableError(f"the name {host} cannot be looked up ({error}); is there a network?") from error
     private = sorted(address for address in found if not is_public(address))
     if private:
         raise ConfigError(f"{host} stands for {private[0]}, which is not a public address: refused")

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
 
-from pzcenter.errors import TransientError, UsageError
+from pzcenter.errors import SourceUnavailableError, TransientError, UsageError
 from pzcenter.training.sources.addresses import host_of
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def _offset(response: HTTPResponse, target: Path, asked: Mapping[str, str]) -> i
     size = _partial(target).stat().st_size if _partial(target).exists() else 0
     if begins is None or int(begins.group(1)) != size or "Range" not in asked:
         _partial(target).unlink(missing_ok=True)
-        raise TransientError("the service sent another part of the file than was asked; try again")
+        raise SourceUnavailableError("the service sent another part of the file than was asked; try again")
     return size
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow.parquet as pq
 
 from pzcenter.catalogs.storage import atomic_path, file_sha256
-from pzcenter.errors import ChecksumError, NotFoundError, PZCenterError, TransientError
+from pzcenter.errors import ChecksumError, NotFoundError, PZCenterError, SourceUnavailableError, TransientError
 from pzcenter.training.sources.addresses import host_of
 from pzcenter.training.sources.cache import SourceCache, Version
 from pzcenter.training.sources.fetched import FetchedSource
@@ -92,7 +92,7 @@ def fetch(
         except TransientError as error:
             log.warning("source not reached", extra={"connector": request.connector, "reason": str(error)})
             failed.append(f"{request.connector}: {error}")
-    raise TransientError(_all_failed(name, failed, _kept_before(cache, requests)))
+    raise SourceUnavailableError(_all_failed(name, failed, _kept_before(cache, requests)))
 
 
 def sources_of(source: str | SourceRequest | Mapping[str, Any]) -> tuple[str, list[SourceRequest]]:

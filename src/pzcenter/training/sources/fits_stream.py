@@ -8,7 +8,7 @@ from __future__ import annotations
 from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
-from pzcenter.errors import ColumnError, EmptyTableError, FileFormatError, TransientError, UsageError
+from pzcenter.errors import ColumnError, EmptyTableError, FileFormatError, SourceUnavailableError, UsageError
 from pzcenter.training.sources.addresses import host_of
 from pzcenter.training.sources.tables import arrow_of
 
@@ -53,7 +53,7 @@ def fits_blocks(
         The table lacks a column.
     UsageError
         It is larger than the limit.
-    TransientError
+    SourceUnavailableError
         The stream ends before the table does.
     """
     source = _Pull(iter(stream), url)
@@ -82,7 +82,9 @@ class _Pull:
         while len(self._waiting) < size:
             block = next(self._stream, b"")
             if not block:
-                raise TransientError(f"{host_of(self._url)} ended the file before the table was complete; try again")
+                raise SourceUnavailableError(
+                    f"{host_of(self._url)} ended the file before the table was complete; try again"
+                )
             self._waiting += block
         taken = bytes(self._waiting[:size])
         del self._waiting[:size]

@@ -11,7 +11,13 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.error import HTTPError, URLError
 
 import pzcenter
-from pzcenter.errors import ConfigError, NotFoundError, PZCenterError, TransientError, UsageError
+from pzcenter.errors import (
+    ConfigError,
+    NotFoundError,
+    PZCenterError,
+    SourceUnavailableError,
+    UsageError,
+)
 from pzcenter.training.sources.addresses import check_url, host_of, is_public
 from pzcenter.training.sources.limits import Limits
 
@@ -30,9 +36,9 @@ WHAT_TO_DO = (
 )
 
 
-def unreachable(url: str, reason: object) -> TransientError:
+def unreachable(url: str, reason: object) -> SourceUnavailableError:
     """The error for a service that does not answer: which host, why, and what to do."""
-    return TransientError(f"{host_of(url)} could not be reached or broke off ({reason}); {WHAT_TO_DO}")
+    return SourceUnavailableError(f"{host_of(url)} could not be reached or broke off ({reason}); {WHAT_TO_DO}")
 
 
 class Transport:
