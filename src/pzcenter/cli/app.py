@@ -24,7 +24,9 @@ from pzcenter.cli import (
     repo,
     run,
     simulate,
+    specz,
     train,
+    training,
 )
 from pzcenter.cli.failures import PzGroup, show_debug_log
 from pzcenter.cli.verbs import SETTINGS, add_verb, examples_text, verb_group
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["app", "main"]
 
 START, MAIN_LINE, LOOK_UP = "Start here", "The main line", "Look up"
+TRAINING = "Training sets"
 PRODUCTION = "Production"
 
 EXAMPLES = (
@@ -96,6 +99,8 @@ add_verb(catalog_app, catalog.convert, catalog.CONVERT_EXAMPLES)
 add_verb(catalog_app, catalog.verify, catalog.VERIFY_EXAMPLES)
 app.add_typer(catalog_app, name="catalog", rich_help_panel=MAIN_LINE)
 add_verb(app, simulate.simulate, simulate.EXAMPLES, panel=MAIN_LINE)
+app.add_typer(specz.group, name="specz", rich_help_panel=TRAINING)
+app.add_typer(training.group, name="training", rich_help_panel=TRAINING)
 add_verb(repo.group, bundle.export_run, bundle.EXPORT_EXAMPLES, name="export-run")
 add_verb(repo.group, bundle.import_run, bundle.IMPORT_EXAMPLES, name="import-run")
 add_verb(repo.group, bundle.imported, bundle.IMPORTED_EXAMPLES)

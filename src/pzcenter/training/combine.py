@@ -105,6 +105,9 @@ class CombineReport:
     n_conflict : int
         Groups in which no row wins.
     n_no_redshift, n_no_position, n_not_positive : int
+        Rows without redshift, without position, and with a redshift of 0 or less.
+    n_stand_in : int
+        Redshifts of -1 or less, which stand for missing ones; they are made so after the groups were resolved.
     warnings : tuple of str
     """
 
@@ -124,6 +127,7 @@ class CombineReport:
     n_no_redshift: int
     n_no_position: int
     n_not_positive: int
+    n_stand_in: int
     warnings: tuple[str, ...]
 
     def as_dict(self) -> dict[str, Any]:
@@ -172,7 +176,7 @@ def combine(
     config: CombineConfig,
     *,
     directory: str | os.PathLike[str] = ".",
-    fetch: Callable[[RedshiftSource], Path] | None = None,
+    fetch: Callable[[RedshiftSource], pa.Table] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> Combined:
     """Combine catalogues of redshifts.
@@ -183,7 +187,7 @@ def combine(
     directory : path
         That relative paths begin from.
     fetch : callable, optional
-        Brings a source that has no path; see :func:`pzcenter.training.sources.fetch`.
+        Brings the rows of a source that has no path; see :func:`pzcenter.training.sources.fetch`.
     progress : callable, optional
         Called with the number of catalogues that were read, and of all.
 
@@ -202,7 +206,7 @@ def combine(
     further = [load_survey(base / name) for name in config.survey_files]
     tables, reports = [], []
     for number, source in enumerate(config.sources):
-        table, report = read_source(source, _file_of(source, base, fetch), further=further)
+        table, report = read_source(source, _data_of(source, base, fetch), further=further)
         tables.append(table)
         reports.append(report)
         if progress is not None:
@@ -210,7 +214,7 @@ def combine(
     return _combine_tables(pa.concat_tables(tables), reports, config)
 
 
-def _file_of(source: RedshiftSource, base: Path, fetch: Callable[[RedshiftSource], Path] | None) -> Path:
+def _data_of(source: RedshiftSource, base: Path, fetch: Callable[[RedshiftSource], pa.Table] | None) -> Path | pa.Table:
     if source.path is not None:
         path = base / source.path
         if not path.exists():
@@ -240,6 +244,10 @@ def _combine_tables(table: pa.Table, reports: Sequence[SourceReport], config: Co
         table = table.append_column("group_id", pa.array(np.where(alone, -1, _dense(number, alone))))
         table = table.append_column("n_group", pa.array(size.astype(np.int32)))
         table = table.append_column("tie_result", pa.array(result))
+    stand_in = z_spec <= -1.0
+    if stand_in.any():
+        place = table.column_names.index("z_spec")
+        table = table.set_column(place, "z_spec", pa.array(np.where(stand_in, np.nan, z_spec), from_pandas=True))
     kept = np.ones(result.size, dtype=bool)
     if config.mode == "remove":
         kept = (result == KEPT) | _ties_to_keep(result, group, config)
@@ -342,6 +350,7 @@ def _count(table: pa.Table, z_spec: NDArray[np.float64], reports: Sequence[Sourc
         "z_type": values("z_type"),
         "n_no_redshift": int(np.isnan(z_spec).sum()),
         "n_not_positive": int((z_spec <= 0).sum()),
+        "n_stand_in": int((z_spec <= -1).sum()),
         "n_no_position": sum(each.n_no_position for each in reports),
     }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -21,7 +22,6 @@ from pzcenter.training.surveys import STANDARD_COLUMNS, survey_named
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from pathlib import Path
 
     from numpy.typing import NDArray
 
@@ -84,6 +84,7 @@ class RedshiftSource(BaseModel):
         str, Field(pattern=r"^[A-Za-z0-9][\w.+-]*$", title="of the catalogue; first part of measurement_id")
     ]
     path: Annotated[str | None, Field(title="file or directory; without one the survey's own source is fetched")] = None
+    fetch: Annotated[dict[str, Any] | None, Field(title="another source to fetch, as in a survey file")] = None
     survey: Annotated[str | None, Field(title="survey of all rows, where no column says it")] = None
     columns: Annotated[dict[str, str], Field(title="raw column by standard name; wins over the survey's own")] = {}
     scale: Annotated[
@@ -137,14 +138,16 @@ class SourceReport:
         return asdict(self) | {"rules": self.rules.as_dict()}
 
 
-def read_source(source: RedshiftSource, path: Path, *, further: Sequence[Survey] = ()) -> tuple[pa.Table, SourceReport]:
+def read_source(
+    source: RedshiftSource, data: Path | pa.Table, *, further: Sequence[Survey] = ()
+) -> tuple[pa.Table, SourceReport]:
     """Read a catalogue and put it on the common scale.
 
     Parameters
     ----------
     source : RedshiftSource
-    path : Path
-        Its file.
+    data : Path or pa.Table
+        Its file, or its rows.
     further : sequence of Survey
         Surveys of the user.
 
@@ -165,7 +168,10 @@ def read_source(source: RedshiftSource, path: Path, *, further: Sequence[Survey]
     ConfigError
         Flags are not on the scale that was promised.
     """
-    catalog = open_catalog(path, group=source.group) if source.group else open_catalog(path)
+    catalog: Any = (
+        _InMemory(data, source.name) if isinstance(data, pa.Table) else open_catalog(data, group=source.group)
+    )
+    path = catalog.path
     surveys = _surveys_of(source, catalog, further)
     names = _columns_of(source, catalog.column_names, surveys)
     scale, types_known = _scale(source, names, catalog.column_names)
@@ -211,6 +217,25 @@ def read_source(source: RedshiftSource, path: Path, *, further: Sequence[Survey]
         rules=made.report, warnings=(*places.warnings, *_warnings(made.report, n_text)),
     )  # fmt: skip
     return table, report
+
+
+@dataclass(frozen=True, eq=False)
+class _InMemory:
+    """A table, read as a catalogue."""
+
+    table: pa.Table
+    name: str
+
+    @property
+    def path(self) -> Path:
+        return Path(self.name)
+
+    @property
+    def column_names(self) -> list[str]:
+        return list(self.table.column_names)
+
+    def read(self, columns: Sequence[str]) -> pa.Table:
+        return self.table.select(columns)
 
 
 def _surveys_of(source: RedshiftSource, catalog: Any, further: Sequence[Survey]) -> list[Survey]:

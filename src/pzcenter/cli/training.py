@@ -1,0 +1,129 @@
+"""``pz training``: training sets from redshifts and an object catalogue."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pzcenter.cli.options import JsonOutput, MappingName, Overwrite
+from pzcenter.cli.verbs import add_verb, verb_group
+
+if TYPE_CHECKING:
+    from pzcenter.training.make import TrainingSet
+
+__all__ = ["group"]
+
+INIT_EXAMPLES = (("pz training init training.yaml redshifts objects.parquet", "settings to begin with"),)
+MAKE_EXAMPLES = (("pz training make training.yaml training", "match, select, split, and see what it covers"),)
+INFO_EXAMPLES = (("pz training info training", "what is in a training set, after a look at every checksum"),)
+
+
+def init(
+    path: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file to write.")],
+    redshifts: Annotated[Path, typer.Argument(metavar="REDSHIFTS", help="Product of 'pz specz combine'.")],
+    objects: Annotated[Path, typer.Argument(metavar="OBJECTS", help="Object catalogue: file, directory or HATS.")],
+    *,
+    mapping: MappingName = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write settings for 'make' with all defaults, to be edited."""
+    from pzcenter.cli.screen import stdout
+    from pzcenter.training.init_files import write_settings
+    from pzcenter.training.make import TrainingConfig
+
+    config = TrainingConfig(redshifts=str(redshifts), objects=str(objects), mapping=mapping)
+    write_settings(path, config, "A training set: what it is made of, and how.", overwrite=overwrite)
+    stdout().print(f"{path}; next: pz training make {path} training", markup=False, soft_wrap=True)
+
+
+def make(
+    config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings, such as 'init' writes.")],
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="New directory of the product.")],
+    *,
+    overwrite: Overwrite = False,
+    as_json: JsonOutput = False,
+) -> None:
+    """Make a training set: match redshifts with objects, select, split, thin out, and see what it covers."""
+    from pzcenter.cli.screen import print_json, stderr
+    from pzcenter.training.build import build_training_set
+
+    console, said = stderr(), set[tuple[str, int]]()
+
+    def tell(stage: str, done: int, n_all: int) -> None:
+        tenth = 10 * done // max(n_all, 1)
+        if n_all > 1 and done and (stage, tenth) not in said:
+            said.add((stage, tenth))
+            console.print(f"{stage}: {done} of {n_all}")
+
+    product, made = build_training_set(config, directory, overwrite=overwrite, progress=tell)
+    if as_json:
+        print_json(product.report)
+        return
+    _print_training_set(made, product.directory)
+
+
+def _print_training_set(made: TrainingSet, directory: Path) -> None:
+    from pzcenter.cli.screen import stderr, stdout
+
+    out, match = stdout(), made.match
+    out.print(
+        f"{match.n_matched:,} of {made.n_redshifts:,} redshifts have an object within {match.radius_arcsec:g} arcsec; "
+        f"median distance {match.median_separation_arcsec:.3f} arcsec; about {match.false_share:.1%} of the pairs are "
+        "chance",
+        soft_wrap=True,
+    )
+    for words in (*made.selection.sentences, *made.split.sentences):
+        out.print(words, markup=False, soft_wrap=True)
+    for report in made.subsamples:
+        for words in report.sentences:
+            out.print(words, markup=False, soft_wrap=True)
+    if made.coverage is not None:
+        for words in made.coverage.summary_sentences:
+            out.print(words, markup=False, soft_wrap=True)
+    out.print(f"{made.table.num_rows:,} rows in {directory}", soft_wrap=True)
+    for words in match.warnings:
+        stderr().print(f"warning: {words}", markup=False, soft_wrap=True)
+
+
+def info(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Product of 'specz combine' or 'training make'.")],
+    *,
+    as_json: JsonOutput = False,
+) -> None:
+    """Look at a product: every checksum, its rows and samples, and the command that made it."""
+    import pyarrow.compute as pc
+
+    from pzcenter.catalogs import read_provenance
+    from pzcenter.cli.screen import print_json, stdout
+    from pzcenter.training.product import open_product
+
+    product = open_product(directory, verify=True)
+    record = read_provenance(directory)
+    table = product.table()
+    counts = {
+        name: {str(each["values"]): each["counts"] for each in pc.value_counts(table.column(name)).to_pylist()}
+        for name in ("survey", "z_flag", "z_type", "split", "tie_result")
+        if name in table.column_names
+    }
+    facts = {
+        "table": product.table_name, "n_rows": product.n_rows, "sha256": product.sha256, "command": record["command"],
+        "pzcenter": record["pzcenter"], "counts": counts,
+    }  # fmt: skip
+    if as_json:
+        print_json(facts)
+        return
+    out = stdout()
+    out.print(f"{product.table_name}: {product.n_rows:,} rows, all files as their checksums say", soft_wrap=True)
+    for name, values in counts.items():
+        most = sorted(values.items(), key=lambda each: -each[1])
+        out.print(f"  {name}: {', '.join(f'{value} {n:,}' for value, n in most)}", markup=False, soft_wrap=True)
+    out.print(f"  made by: {' '.join(record['command'])}", markup=False, soft_wrap=True)
+    out.print(f"  sha256 of the table: {product.sha256}", soft_wrap=True)
+
+
+group = verb_group("Training sets: match redshifts with objects, select, split, see what is covered.", MAKE_EXAMPLES)
+add_verb(group, init, INIT_EXAMPLES)
+add_verb(group, make, MAKE_EXAMPLES)
+add_verb(group, info, INFO_EXAMPLES)
