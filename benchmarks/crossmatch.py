@@ -26,8 +26,8 @@ import pyarrow.parquet as pq
 from scipy.spatial import KDTree
 
 from pzcenter.catalogs import FileRecord, open_catalog
+from pzcenter.catalogs.crossmatch import crossmatch
 from pzcenter.catalogs.hats_layout import data_path, write_hats_metadata
-from pzcenter.catalogs.position_match import crossmatch
 from pzcenter.science.friends import unit_vectors
 from pzcenter.science.sky import MAX_ORDER, healpix29, healpix_at_order, pixel_neighbours
 

@@ -85,7 +85,7 @@ in `provenance.json`.
 | variable | what |
 |---|---|
 | `PZ_DEBUG` | set to 1: as `--debug`, log and tracebacks on stderr |
-| `PZ_FAST_TIER` | directory on a fast disk: files of a repository are read through it; campaigns set it from `fast_tier` |
+| `PZ_FAST_TIER` | directory on a fast disk, through which files of a repository are read |
 | `PZ_FAST_TIER_QUOTA` | the most that it may hold, such as `200 GB` |
 | `PZ_CACHE` | directory of what was fetched from public services; the user's cache directory by default |
 | `PZ_SERVER_TOKEN` | token of a PZ Server, for products that are a source of redshifts |

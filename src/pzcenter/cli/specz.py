@@ -29,6 +29,7 @@ CHECK_EXAMPLES = (
     ("pz specz check mine.csv --survey MYSURVEY --survey-file mysurvey.yaml", "by rules of your own"),
     ("pz specz check mine.csv --survey VVDS --column ra=RAdeg --column z_spec=zbest", "columns with other names"),
 )
+SAMPLES_EXAMPLES = (("pz specz samples samples", "18 small catalogues and the settings that combine them"),)
 INIT_EXAMPLES = (("pz specz init combine.yaml vvds.fits=VVDS deep2.fits=DEEP2", "settings to begin with"),)
 COMBINE_EXAMPLES = (
     ("pz specz combine combine.yaml redshifts", "one catalogue of all, repeated measurements marked"),
@@ -261,6 +262,17 @@ def init(
     stdout().print(f"{path}; next: pz specz combine {path} redshifts", markup=False, soft_wrap=True)
 
 
+def samples(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="New directory.")],
+) -> None:
+    """Copy samples of public catalogues that come with PZ Center, to try things on."""
+    from pzcenter.cli.screen import stdout
+    from pzcenter.training.samples import copy_samples
+
+    path = copy_samples(directory)
+    stdout().print(f"next: pz specz combine {path} redshifts", markup=False, soft_wrap=True)
+
+
 def combine(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings, such as 'init' writes.")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="New directory of the product.")],
@@ -329,5 +341,6 @@ group = verb_group("Redshifts of surveys: fetch, check, combine on one scale of 
 add_verb(group, surveys, SURVEYS_EXAMPLES)
 add_verb(group, fetch, FETCH_EXAMPLES)
 add_verb(group, check, CHECK_EXAMPLES)
+add_verb(group, samples, SAMPLES_EXAMPLES)
 add_verb(group, init, INIT_EXAMPLES)
 add_verb(group, combine, COMBINE_EXAMPLES)

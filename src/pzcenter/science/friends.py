@@ -126,8 +126,8 @@ def split_wide_groups(
     order = np.argsort(group, kind="stable")
     begin = np.flatnonzero(np.r_[True, np.diff(group[order]) != 0])
     sizes = np.diff(np.r_[begin, group.size])
-    for start, size in zip(begin[sizes > 1], sizes[sizes > 1], strict=True):
-        rows = order[start : start + size]
+    for which in np.flatnonzero(_may_be_wide(ra, dec, order, begin, sizes, chord)):
+        rows = order[begin[which] : begin[which] + sizes[which]]
         distances = pdist(unit_vectors(ra[rows], dec[rows]))
         if distances.max() <= chord:
             continue
@@ -136,3 +136,25 @@ def split_wide_groups(
         for number in np.unique(part):
             label[rows[part == number]] = rows[part == number].min()
     return label, n_split
+
+
+def _may_be_wide(  # noqa: PLR0917 - one caller, in this order
+    ra: NDArray[np.float64],
+    dec: NDArray[np.float64],
+    order: NDArray[np.int64],
+    begin: NDArray[np.int64],
+    sizes: NDArray[np.int64],
+    chord: float,
+) -> NDArray[np.bool_]:
+    """Groups that have a row further than half the diameter from their first: only these need all their distances."""
+    wide = np.zeros(begin.size, dtype=bool)
+    several = np.flatnonzero(sizes > 1)
+    if not several.size:
+        return wide
+    rows = order[np.repeat(sizes > 1, sizes)]
+    points = unit_vectors(ra[rows], dec[rows])
+    which = np.repeat(np.arange(several.size), sizes[several])
+    first = np.r_[0, np.cumsum(sizes[several])[:-1]]
+    far = np.linalg.norm(points - points[first[which]], axis=1)
+    wide[several] = np.maximum.reduceat(far, first) > 0.5 * chord
+    return wide

@@ -13,8 +13,8 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pzcenter.catalogs import open_catalog
+from pzcenter.catalogs.crossmatch import MatchStatistics, crossmatch
 from pzcenter.catalogs.match_columns import object_columns
-from pzcenter.catalogs.position_match import MatchStatistics, crossmatch
 from pzcenter.catalogs.skinny_partition import columns_needed, skinny_partition
 from pzcenter.errors import ColumnError, ConfigError, EmptyTableError, NotFoundError
 from pzcenter.training.coverage import coverage

@@ -8,9 +8,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from pzcenter.catalogs import convert, open_catalog
-from pzcenter.catalogs.position_match import crossmatch
+from pzcenter.catalogs.crossmatch import crossmatch
 from pzcenter.errors import EmptyTableError, UsageError
-from pzcenter.science.matching import propagate_positions
+from pzcenter.science.association import propagate_positions
 from pzcenter.science.sky import angular_separation
 
 PLACES = {

@@ -17,13 +17,13 @@ import pyarrow.compute as pc
 
 from pzcenter.catalogs.match_columns import ObjectColumns, object_columns
 from pzcenter.errors import EmptyTableError, UsageError
-from pzcenter.science.friends import ARCSEC, unit_vectors
-from pzcenter.science.matching import (
+from pzcenter.science.association import (
     chance_probability,
     likelihood_ratio,
     one_to_one,
     position_error,
 )
+from pzcenter.science.friends import ARCSEC, unit_vectors
 from pzcenter.science.sky import MAX_ORDER, healpix29, healpix_at_order, margin_order, pixel_neighbours, pixel_range_29
 
 if TYPE_CHECKING:
@@ -268,6 +268,13 @@ class _Small:
         """Points and places of the sorted order-29 pixels that share a cell."""
         begin, end = np.searchsorted(self.cell, [pixel[0] >> self.shift, (pixel[-1] >> self.shift) + 1])
         cell, point = self.cell[begin:end], self.point[begin:end]
+        if pixel.size < cell.size:
+            # Few objects over much of the sky: keep the cells that hold any.
+            there = np.unique(pixel >> self.shift)
+            first, last = np.searchsorted(cell, there), np.searchsorted(cell, there, side="right")
+            number = last - first
+            inside = np.repeat(first - np.r_[0, np.cumsum(number)[:-1]], number) + np.arange(number.sum())
+            cell, point = cell[inside], point[inside]
         low, high = np.searchsorted(pixel, cell << self.shift), np.searchsorted(pixel, (cell + 1) << self.shift)
         number = high - low
         some = number > 0
