@@ -17,6 +17,9 @@ __all__ = ["group"]
 
 INIT_EXAMPLES = (("pz training init training.yaml redshifts objects.parquet", "settings to begin with"),)
 MAKE_EXAMPLES = (("pz training make training.yaml training", "match, select, split, and see what it covers"),)
+REHEARSE_EXAMPLES = (
+    ("pz training rehearse redshifts sky objects.parquet", "simulated galaxies where the redshifts are"),
+)
 INFO_EXAMPLES = (("pz training info training", "what is in a training set, after a look at every checksum"),)
 
 
@@ -87,6 +90,41 @@ def _print_training_set(made: TrainingSet, directory: Path) -> None:
         stderr().print(f"warning: {words}", markup=False, soft_wrap=True)
 
 
+def rehearse(
+    redshifts: Annotated[Path, typer.Argument(metavar="REDSHIFTS", help="Product of 'pz specz combine'.")],
+    sky: Annotated[Path, typer.Argument(metavar="SKY", help="Directory that 'pz simulate' made.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="Parquet file to write.")],
+    *,
+    seed: Annotated[int, typer.Option("--seed", metavar="N", help="Of the errors of positions.", min=0)] = 0,
+    overwrite: Overwrite = False,
+) -> None:
+    """Put simulated galaxies where real redshifts are: an object catalogue to rehearse with.
+
+    Each galaxy that a measurement was kept for gets a simulated one of nearly its redshift.
+    """
+    import numpy as np
+    import pyarrow.compute as pc
+
+    from pzcenter.catalogs.writers import write_partition
+    from pzcenter.cli.screen import stdout
+    from pzcenter.errors import OutputExistsError
+    from pzcenter.simulation.placed import place_objects
+    from pzcenter.training.product import open_product
+
+    if path.exists() and not overwrite:
+        raise OutputExistsError(f"{path} is there already; --overwrite replaces it")
+    table = open_product(redshifts).table()
+    if "tie_result" in table.column_names:
+        table = table.filter(pc.equal(table.column("tie_result"), 1))
+    ra, dec, z_spec = (
+        np.asarray(pc.fill_null(table.column(name), np.nan).to_numpy()) for name in ("ra", "dec", "z_spec")
+    )
+    objects = place_objects(sky, ra, dec, z_spec, seed=seed)
+    write_partition(objects, path.parent, path.name)
+    n_placed = int((np.isfinite(ra) & (z_spec > 0)).sum())
+    stdout().print(f"{path}: {objects.num_rows:,} objects, {n_placed:,} of them at redshifts", soft_wrap=True)
+
+
 def info(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Product of 'specz combine' or 'training make'.")],
     *,
@@ -126,4 +164,5 @@ def info(
 group = verb_group("Training sets: match redshifts with objects, select, split, see what is covered.", MAKE_EXAMPLES)
 add_verb(group, init, INIT_EXAMPLES)
 add_verb(group, make, MAKE_EXAMPLES)
+add_verb(group, rehearse, REHEARSE_EXAMPLES)
 add_verb(group, info, INFO_EXAMPLES)
