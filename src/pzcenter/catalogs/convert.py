@@ -15,6 +15,7 @@ from pzcenter.catalogs.exporters import (
     export_hdf5,
     export_qp,
     export_rail,
+    export_votable,
     import_qp,
     is_qp_file,
 )
@@ -43,6 +44,7 @@ TARGETS: dict[str, tuple[Callable[[Catalog, Path, Sequence[str]], int], tuple[st
     "rail": (export_rail, ()),
     "qp": (export_qp, ()),
     "hats": (export_hats, ()),
+    "votable": (export_votable, (".vot", ".votable", ".xml")),
 }
 """Exporter of each format, and the file names that ask for it."""
 FROM_QP = "pz_pdf"

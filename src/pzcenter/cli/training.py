@@ -20,6 +20,10 @@ MAKE_EXAMPLES = (("pz training make training.yaml training", "match, select, spl
 REHEARSE_EXAMPLES = (
     ("pz training rehearse redshifts sky objects.parquet", "simulated galaxies where the redshifts are"),
 )
+EXPORT_EXAMPLES = (
+    ("pz training export training train.parquet --split train", "rows to train on"),
+    ("pz training export training test.fits --split test", "rows to test with, as FITS"),
+)
 INFO_EXAMPLES = (("pz training info training", "what is in a training set, after a look at every checksum"),)
 
 
@@ -125,6 +129,26 @@ def rehearse(
     stdout().print(f"{path}: {objects.num_rows:,} objects, {n_placed:,} of them at redshifts", soft_wrap=True)
 
 
+def export(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Product of 'training make' or 'specz combine'.")],
+    path: Annotated[Path, typer.Argument(metavar="FILE", help="File to write; its name says the format.")],
+    *,
+    split: Annotated[
+        str | None, typer.Option("--split", metavar="NAME", help="Sample: train, validation or test; all by default.")
+    ] = None,
+    to: Annotated[
+        str | None, typer.Option("--to", metavar="FORMAT", help="parquet, fits, csv, hdf5, votable, rail or hats.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Write a product, or one of its samples, in another format."""
+    from pzcenter.cli.screen import stdout
+    from pzcenter.training.product import export_product
+
+    report = export_product(directory, path, split=split, to=to, overwrite=overwrite)
+    stdout().print(f"{report.destination}: {report.n_rows:,} rows", markup=False, soft_wrap=True)
+
+
 def info(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Product of 'specz combine' or 'training make'.")],
     *,
@@ -165,4 +189,5 @@ group = verb_group("Training sets: match redshifts with objects, select, split, 
 add_verb(group, init, INIT_EXAMPLES)
 add_verb(group, make, MAKE_EXAMPLES)
 add_verb(group, rehearse, REHEARSE_EXAMPLES)
+add_verb(group, export, EXPORT_EXAMPLES)
 add_verb(group, info, INFO_EXAMPLES)

@@ -19,7 +19,7 @@ __all__ = ["ANGLES", "Positions", "read_positions"]
 ANGLES = ("auto", "deg", "hourangle", "rad")
 SEXAGESIMAL = (
     r"^\s*(?P<sign>[+-]?)(?P<whole>\d{1,3})[hd°:\s]\s*(?P<minute>\d{1,2})[m':\s]\s*"
-    r"(?P<second>\d{1,2}(\.\d*)?)[s\"]?\s*$"
+    r"(?P<second>\d{1,2}(?:\.\d*)?)[s\"]?\s*$"
 )
 MANY = 50
 """Rows from which small numbers look like radians."""

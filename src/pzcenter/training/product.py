@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import tempfile
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -17,10 +18,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pzcenter.catalogs import FileRecord, Manifest, provenance_record, verify_manifest, write_provenance
+from pzcenter.catalogs import FileRecord, Manifest, convert, provenance_record, verify_manifest, write_provenance
 from pzcenter.catalogs.storage import file_sha256, storage_errors, write_text_atomically
 from pzcenter.catalogs.writers import write_partition
-from pzcenter.errors import FileFormatError, NotFoundError, OutputExistsError
+from pzcenter.errors import ColumnError, FileFormatError, NotFoundError, OutputExistsError
 from pzcenter.schema import arrow_schema, check_table, load_table
 from pzcenter.training.sources import bibtex_of
 
@@ -29,7 +30,9 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from datetime import datetime
 
-__all__ = ["CONFIG_NAME", "Product", "open_product", "write_product"]
+    from pzcenter.catalogs import ConversionReport
+
+__all__ = ["CONFIG_NAME", "Product", "export_product", "open_product", "write_product"]
 
 CONFIG_NAME, REPORT_NAME, CITATIONS_NAME, SCHEMA_NAME, README_NAME = (
     "config.yaml", "report.json", "citations.bib", "schema.yaml", "README.md",
@@ -200,6 +203,57 @@ def open_product(directory: str | os.PathLike[str], *, verify: bool = False) -> 
     except ValueError as error:
         raise FileFormatError(f"{path / REPORT_NAME} is damaged: {error}") from error
     return Product(path, name, report, record.sha256, record.n_rows or 0)
+
+
+def export_product(
+    directory: str | os.PathLike[str],
+    path: str | os.PathLike[str],
+    *,
+    split: str | None = None,
+    to: str | None = None,
+    overwrite: bool = False,
+) -> ConversionReport:
+    """Write the table of a product, or one of its samples, in another format.
+
+    Parameters
+    ----------
+    directory : path
+    path : path
+        Its name says the format, unless ``to`` does.
+    split : str, optional
+        Sample.
+    to : str, optional
+        Format.
+    overwrite : bool
+
+    Returns
+    -------
+    ConversionReport
+
+    Raises
+    ------
+    ColumnError
+        A sample of a table that is not split.
+    NotFoundError
+        No such product or sample.
+    UsageError
+        The format is not known.
+    OutputExistsError
+        The file is there.
+    """
+    product = open_product(directory)
+    if split is None:
+        return convert(product.table_path, path, to, overwrite=overwrite)
+    table = product.table()
+    if "split" not in table.column_names:
+        raise ColumnError(f"{directory} is not split into samples; it is a table {product.table_name!r}")
+    rows = table.filter(pc.equal(table.column("split"), split))
+    if not rows.num_rows:
+        known = ", ".join(sorted(pc.unique(table.column("split")).to_pylist()))
+        raise NotFoundError(f"{directory} has no sample {split!r}; it has {known}")
+    with tempfile.TemporaryDirectory(prefix="pz-export-", dir=Path(path).absolute().parent) as scratch:
+        write_partition(rows, scratch, f"{product.table_name}.parquet", durable=False)
+        return convert(Path(scratch) / f"{product.table_name}.parquet", path, to, overwrite=overwrite)
 
 
 def _refuse_what_is_there(target: Path, *, overwrite: bool) -> None:

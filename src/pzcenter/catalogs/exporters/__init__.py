@@ -5,6 +5,7 @@ from pzcenter.catalogs.exporters.hats import export_hats
 from pzcenter.catalogs.exporters.hdf5 import export_hdf5, export_rail
 from pzcenter.catalogs.exporters.qp import export_qp, import_qp, is_qp_file
 from pzcenter.catalogs.exporters.text import export_csv
+from pzcenter.catalogs.exporters.votable import export_votable
 
 __all__ = [
     "export_csv",
@@ -13,6 +14,7 @@ __all__ = [
     "export_hdf5",
     "export_qp",
     "export_rail",
+    "export_votable",
     "import_qp",
     "is_qp_file",
 ]

@@ -1,0 +1,266 @@
+"""Training sets as products: made, opened, exported, made again with the same bytes."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from pzcenter.catalogs import open_catalog
+from pzcenter.cli.app import app
+from pzcenter.errors import (
+    ChecksumError,
+    ColumnError,
+    ConfigError,
+    EmptyTableError,
+    NotFoundError,
+    OutputExistsError,
+)
+from pzcenter.simulation import simulate
+from pzcenter.simulation.config import SimulationConfig
+from pzcenter.simulation.placed import place_objects
+from pzcenter.training.build import build_redshifts, build_training_set
+from pzcenter.training.make import TrainingConfig, make_training_set, read_training_config
+from pzcenter.training.product import export_product, open_product
+from pzcenter.training.samples import copy_samples
+
+FIELDS = ("vimos", "vuds", "vandels", "candels", "ned")
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Redshifts of one field, a simulated sky, and objects where the redshifts are."""
+    root = tmp_path_factory.mktemp("training")
+    config = yaml.safe_load(copy_samples(root / "samples").read_text())
+    config["sources"] = [each for each in config["sources"] if each["name"] in FIELDS]
+    (root / "combine.yaml").write_text(yaml.safe_dump(config))
+    product, _ = build_redshifts(root / "combine.yaml", root / "redshifts")
+    simulate(root / "sky", n_obj=20_000, config=SimulationConfig(rows_per_tract=20_000))
+    table = product.table()
+    kept = table.filter(pc.equal(table.column("tie_result"), 1))
+    ra, dec, z = (np.array(pc.fill_null(kept.column(name), np.nan)) for name in ("ra", "dec", "z_spec"))
+    pq.write_table(place_objects(root / "sky", ra, dec, z), root / "objects.parquet")
+    return root
+
+
+def settings(folder, **more):
+    return TrainingConfig(redshifts=str(folder / "redshifts"), objects=str(folder / "objects.parquet"), **more)
+
+
+@pytest.fixture(scope="module")
+def made(folder):
+    return make_training_set(settings(folder))
+
+
+def test_the_product_of_redshifts(folder):
+    product = open_product(folder / "redshifts", verify=True)
+    assert product.table_name == "redshift"
+    assert product.n_rows == 4698
+    report = product.report
+    assert report["n_read"] == 4698
+    assert {each["name"] for each in report["sources"]} == set(FIELDS)
+    assert all(len(each["sha256"]) == 64 for each in report["sources"])
+    text = (folder / "redshifts" / "citations.bib").read_text()
+    assert "VUDS" in text
+    schema = pq.read_schema(product.table_path)
+    assert schema.field("ra").metadata[b"unit"] == b"deg"
+    assert not list(folder.glob(".*unfinished"))
+
+
+def test_made_again_the_table_has_the_same_bytes(folder, tmp_path):
+    again, _ = build_redshifts(folder / "redshifts" / "config.yaml", tmp_path / "again")
+    assert again.sha256 == open_product(folder / "redshifts").sha256
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump(settings(folder).model_dump(mode="json")))
+    first, _ = build_training_set(tmp_path / "t.yaml", tmp_path / "first")
+    second, _ = build_training_set(tmp_path / "first" / "config.yaml", tmp_path / "second")
+    assert first.sha256 == second.sha256
+    assert first.report["redshifts"]["n_read"] == 4698
+    assert sum(first.report["separations"]["counts"]) == first.report["match"]["n_pairs"]
+
+
+def test_every_row_has_its_redshift_and_photometry(made, folder):
+    table = made.table
+    objects = open_catalog(folder / "objects.parquet").read(["objectId", "coord_ra", "coord_dec", "i_gaap1p0Flux"])
+    at = {number: row for row, number in enumerate(objects.column("objectId").to_pylist())}
+    rows = [at[number] for number in table.column("objectId").to_pylist()]
+    np.testing.assert_array_equal(table.column("ra"), objects.column("coord_ra").take(pa.array(rows)))
+    flux = objects.column("i_gaap1p0Flux").take(pa.array(rows)).to_numpy()
+    good = np.isfinite(flux) & np.isfinite(table.column("flux_i").to_numpy())
+    # Extinction was taken out: objects only become brighter.
+    assert (np.abs(table.column("flux_i").to_numpy()[good]) >= np.abs(flux[good]) * 0.999).all()
+    known = open_product(folder / "redshifts").table(["measurement_id", "z_spec", "survey"]).to_pandas()
+    known = known.set_index("measurement_id").loc[table.column("measurement_id").to_pylist()]
+    np.testing.assert_array_equal(known.z_spec, table.column("z_spec"))
+    assert known.survey.tolist() == table.column("survey").to_pylist()
+
+
+def test_all_are_counted(made):
+    assert made.n_redshifts == 4698
+    assert made.selection.n_in == made.match.n_pairs
+    assert made.selection.n_out == made.table.num_rows == sum(made.split.n_rows.values())
+    assert made.match.n_matched <= made.match.n_positions == 4698
+    assert made.match.median_separation_arcsec == pytest.approx(0.118, abs=0.02)
+    assert json.loads(json.dumps(made.as_dict(), default=str))["split"]["n_rows"] == made.split.n_rows
+
+
+def test_no_galaxy_is_in_two_samples(made):
+    frame = made.table.to_pandas()
+    assert frame.groupby("objectId").split.nunique().max() == 1
+    several = frame[frame.group_id >= 0]
+    assert several.groupby("group_id").split.nunique().max() == 1
+
+
+def test_subsamples_and_other_matches(folder):
+    made = make_training_set(
+        settings(
+            folder,
+            match={
+                "mode": "all",
+                "radius_arcsec": 2.0,
+                "likelihood_ratio": True,
+                "flux": "i_cModelFlux",
+                "min_reliability": 0.5,
+            },
+            subsample=[
+                {"method": "cell_cap", "settings": {"mag_band": "i", "n_max": 3}},
+                {"method": "neighbour_weights"},
+            ],
+            coverage=None,
+        )
+    )
+    assert made.coverage is None
+    assert pc.min(made.table.column("reliability")).as_py() >= 0.5
+    assert len(made.subsamples) == 2
+    assert "weight" in made.table.column_names
+    assert made.n_unreliable > 0
+
+
+def test_one_to_one(folder):
+    made = make_training_set(settings(folder, match={"one_to_one": True}, selection={"no_stars": False}, coverage=None))
+    ids = made.table.column("objectId").to_pylist()
+    assert len(ids) == len(set(ids))
+
+
+def test_a_selection_that_leaves_nothing_says_why(folder):
+    with pytest.raises(EmptyTableError, match=r"leaves no row.*z_spec >= 20"):
+        make_training_set(settings(folder, selection={"z_min": 20.0}, coverage=None))
+
+
+def test_objects_elsewhere(folder, tmp_path):
+    table = pq.read_table(folder / "objects.parquet")
+    far = table.set_column(table.column_names.index("coord_dec"), "coord_dec", pa.array(np.full(table.num_rows, 60.0)))
+    pq.write_table(far, tmp_path / "far.parquet")
+    with pytest.raises(EmptyTableError, match="near any of the"):
+        make_training_set(TrainingConfig(redshifts=str(folder / "redshifts"), objects=str(tmp_path / "far.parquet")))
+
+
+def test_what_is_no_redshift_table(folder, tmp_path):
+    with pytest.raises(ColumnError, match="specz combine"):
+        make_training_set(
+            TrainingConfig(redshifts=str(folder / "objects.parquet"), objects=str(folder / "objects.parquet"))
+        )
+    with pytest.raises(NotFoundError):
+        make_training_set(TrainingConfig(redshifts=str(tmp_path / "no"), objects=str(folder / "objects.parquet")))
+    (tmp_path / "bad.yaml").write_text("redshifts: a\nobjects: b\ncolour: red\n")
+    with pytest.raises(ConfigError, match="colour"):
+        read_training_config(tmp_path / "bad.yaml")
+
+
+def test_products_are_whole_or_not_there(folder, tmp_path, monkeypatch):
+    config = folder / "combine.yaml"
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.txt").write_text("do not touch")
+    with pytest.raises(OutputExistsError, match="something else"):
+        build_redshifts(config, tmp_path / "mine", overwrite=True)
+    build_redshifts(config, tmp_path / "made")
+    with pytest.raises(OutputExistsError, match="--overwrite"):
+        build_redshifts(config, tmp_path / "made")
+    before = open_product(tmp_path / "made").sha256
+
+    def fail(*_words, **_more):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("pzcenter.training.product.Manifest.write", fail)
+        with pytest.raises(OSError, match="No space"):
+            build_redshifts(config, tmp_path / "made", overwrite=True)
+    assert open_product(tmp_path / "made", verify=True).sha256 == before
+    assert not list(tmp_path.glob(".*"))
+    build_redshifts(config, tmp_path / "made", overwrite=True, changes={"mode": "remove"})
+    assert open_product(tmp_path / "made").report["n_lost"] > 0
+    (tmp_path / "made" / "README.md").write_text("changed")
+    with pytest.raises(ChecksumError, match=r"README\.md"):
+        open_product(tmp_path / "made", verify=True)
+
+
+@pytest.mark.parametrize("name", ["t.parquet", "t.fits", "t.csv", "t.vot"])
+def test_exports(folder, tmp_path, name):
+    (tmp_path / "t.yaml").write_text(yaml.safe_dump(settings(folder, coverage=None).model_dump(mode="json")))
+    product, made = build_training_set(tmp_path / "t.yaml", tmp_path / "set")
+    report = export_product(tmp_path / "set", tmp_path / name, split="test")
+    assert report.n_rows == made.split.n_rows["test"]
+    if name.endswith(".vot"):
+        from astropy.table import Table
+
+        found = Table.read(tmp_path / name, format="votable")
+        assert len(found) == report.n_rows
+        assert str(found["ra"].unit) == "deg"
+        np.testing.assert_allclose(
+            np.sort(found["z_spec"]), np.sort(product.table().filter(pc.field("split") == "test").column("z_spec"))
+        )
+    else:
+        assert open_catalog(tmp_path / name).read(["objectId"]).num_rows == report.n_rows
+    with pytest.raises(NotFoundError, match="no sample 'dev'"):
+        export_product(tmp_path / "set", tmp_path / f"x{name}", split="dev")
+    with pytest.raises(ColumnError, match="not split"):
+        export_product(folder / "redshifts", tmp_path / f"x{name}", split="test")
+
+
+def test_placed_objects_are_where_the_redshifts_are(folder):
+    objects = pq.read_table(folder / "objects.parquet", columns=["objectId", "coord_ra"])
+    original = pq.read_table(folder / "sky" / "object" / "tract_9000.parquet", columns=["objectId", "coord_ra"])
+    assert objects.column("objectId") == original.column("objectId")
+    moved = (objects.column("coord_ra").to_numpy() != original.column("coord_ra").to_numpy()).sum()
+    product = open_product(folder / "redshifts").table()
+    kept = product.filter(pc.and_(pc.equal(product.column("tie_result"), 1), pc.greater(product.column("z_spec"), 0)))
+    assert moved == kept.num_rows
+    with pytest.raises(EmptyTableError, match="as many galaxies"):
+        place_objects(folder / "sky", np.zeros(10**6), np.zeros(10**6), np.ones(10**6))
+    with pytest.raises(NotFoundError, match="no simulated sky"):
+        place_objects(folder, np.zeros(1), np.zeros(1), np.ones(1))
+
+
+def pz(*words):
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+def test_commands(folder, tmp_path):
+    assert "VVDS#1: z_flag % 10 == 4 -> 4" in pz("specz", "surveys", "vvds").stdout
+    assert len(json.loads(pz("specz", "surveys", "--json").stdout)) > 40
+    checked = pz("specz", "check", folder / "samples" / "vuds.parquet", "--survey", "VUDS")
+    assert checked.exit_code == 0, checked.output
+    assert "VUDS#1" in checked.stdout
+    assert pz("specz", "check", folder / "samples" / "vuds.parquet", "--survey", "VUDS", "--column", "x").exit_code == 2
+    assert pz("specz", "check", folder / "samples" / "vuds.parquet", "--survey", "VUDS", "--scale", "x").exit_code == 2
+    assert pz("specz", "init", tmp_path / "c.yaml", f"{folder}/samples/vuds.parquet=VUDS").exit_code == 0
+    assert pz("specz", "init", tmp_path / "c.yaml", f"{folder}/samples/vuds.parquet=VUDS").exit_code == 2
+    made = pz("specz", "combine", tmp_path / "c.yaml", tmp_path / "out", "--json")
+    assert made.exit_code == 0, made.output
+    assert json.loads(made.stdout)["n_read"] == 698
+    assert pz("specz", "combine", tmp_path / "c.yaml", tmp_path / "out2", "--mode", "blend").exit_code == 2
+    assert pz("training", "init", tmp_path / "t.yaml", folder / "redshifts", folder / "objects.parquet").exit_code == 0
+    assert read_training_config(tmp_path / "t.yaml") == settings(folder)
+    made = pz("training", "make", tmp_path / "t.yaml", tmp_path / "set")
+    assert made.exit_code == 0, made.output
+    assert "No galaxy is in two samples." in made.stdout
+    looked = json.loads(pz("training", "info", tmp_path / "set", "--json").stdout)
+    assert looked["table"] == "training_set"
+    assert pz("training", "export", tmp_path / "set", tmp_path / "train.csv", "--split", "train").exit_code == 0
+    assert pz("training", "rehearse", folder / "redshifts", folder / "sky", tmp_path / "o.parquet").exit_code == 0
+    assert pz("training", "rehearse", folder / "redshifts", folder / "sky", tmp_path / "o.parquet").exit_code == 2
