@@ -6,6 +6,7 @@ whatever objects happen to be in the file.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -29,9 +30,9 @@ class Selection:
     source : str
         The document.
     z_min, z_max : float
-        Limits in ``z_spec``, both exclusive.
+        Limits in ``z_spec``, both exclusive; the upper may be infinite.
     mag_max : float
-        Faint limit, AB, in ``mag_band``.
+        Faint limit, AB, in ``mag_band``; infinite where there is none.
     mag_band : str
     """
 
@@ -59,13 +60,15 @@ class Selection:
         ndarray of bool, (n_obj,)
         """
         inside = (z_spec > self.z_min) & (z_spec < self.z_max)
-        if mag is not None and band == self.mag_band:
+        if mag is not None and band == self.mag_band and math.isfinite(self.mag_max):
             inside &= mag < self.mag_max
         return inside
 
     def words(self, band: str | None) -> str:
         """The limits as text; says so where the magnitude limit could not be applied."""
-        limits = f"{self.z_min:g} < z < {self.z_max:g}"
+        limits = f"{self.z_min:g} < z" + (f" < {self.z_max:g}" if math.isfinite(self.z_max) else "")
+        if not math.isfinite(self.mag_max):
+            return limits
         if band == self.mag_band:
             return f"{self.mag_band} < {self.mag_max:g}, {limits}"
         return f"{limits} (no {self.mag_band} magnitudes: limit {self.mag_band} < {self.mag_max:g} not applied)"

@@ -108,23 +108,20 @@ def _quantile(rows: NDArray[np.float64], q: float) -> NDArray[np.float64]:
 
 def _clipped(dz: NDArray[np.float64]) -> NDArray[np.float64]:
     """Rows with what :func:`~pzcenter.science.metrics.biweight.clip_sigma` takes away as NaN, at both ends."""
-    n = dz.shape[1]
-    zero = np.zeros((dz.shape[0], 1))
+    n_row, n = dz.shape
+    row, zero = np.arange(n_row), np.zeros((n_row, 1))
     # Sums up to each place, about a centre that keeps the squares small.
     centred = dz - _quantile(dz, 0.5)[:, None]
     one = np.concatenate((zero, np.cumsum(centred, axis=1)), axis=1)
     two = np.concatenate((zero, np.cumsum(centred**2, axis=1)), axis=1)
-    row = np.arange(dz.shape[0])
-    first, last = np.zeros(row.size, dtype=np.int64), np.full(row.size, n)
+    first, last = np.zeros(n_row, dtype=np.int64), np.full(n_row, n)
     for _ in range(100):
         count = last - first
         mean = (one[row, last] - one[row, first]) / count
         variance = (two[row, last] - two[row, first]) / count - mean**2
         reach = CLIP_SIGMA * np.sqrt(np.maximum(variance, 0.0)) * (1.0 + 1e-12)
-        inside = np.abs(centred - mean[:, None]) <= reach[:, None]
-        place = np.arange(n)
-        inside &= (place >= first[:, None]) & (place < last[:, None])
-        new_first, new_last = inside.argmax(axis=1), n - inside[:, ::-1].argmax(axis=1)
+        new_first = np.maximum(first, np.count_nonzero(centred < (mean - reach)[:, None], axis=1))
+        new_last = np.minimum(last, n - np.count_nonzero(centred > (mean + reach)[:, None], axis=1))
         if np.array_equal(new_first, first) and np.array_equal(new_last, last):
             break
         first, last = new_first, new_last
