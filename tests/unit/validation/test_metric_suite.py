@@ -160,7 +160,8 @@ def test_nz_of_calibrated_densities_is_right(scores):
     for bins in (LENS_Y1, LENS_Y10, source_bins(scores)):
         rows = nz_rows(scores, bins, n_bootstrap=50)
         for row in rows:
-            if row.metric == "nz_mean_shift" and row.n_obj > 20:
+            # the densities know nothing of the ends of the sample, at 0.3 and 2.5
+            if row.metric == "nz_mean_shift" and row.bin_low >= 0.5 and row.bin_high <= 2.2:
                 assert abs(row.value) < 5 * row.error, (bins.name, row)
     # the sum of the densities has the mean and the width that their own moments say
     chosen = metrics.assign_bins(scores.points["z_best"], LENS_Y1.edges) == 2
