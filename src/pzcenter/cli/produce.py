@@ -97,11 +97,13 @@ def run(
     """Go on with a campaign until it is done, must be signed off, or something failed.
 
     What failed is tried again, in a new run; what is done stays. Ctrl-C stops after the quanta in flight; the same
-    command continues. Ends with 0 when all is done or waits for a sign-off, with 1 after failures.
+    command continues. Ends with 0 when all is done or waits for a sign-off, with 1 after failures, with 130 when it
+    was stopped.
     """
     from pzcenter.cli.campaign_progress import CampaignProgress
+    from pzcenter.cli.failures import FAILED, INTERRUPTED
     from pzcenter.cli.run import parse_overrides
-    from pzcenter.cli.screen import print_json
+    from pzcenter.cli.screen import print_json, stderr
     from pzcenter.pipelines.campaign.produce import run_campaign
     from pzcenter.pipelines.campaign.status import campaign_status
 
@@ -114,8 +116,11 @@ def run(
         print_json({"state": end.state, "step": end.step, "next": end.words, **status.as_dict()})
     else:
         _print_status(status)
+    if end.state == "stopped":
+        stderr().print(f"stopped at {end.step}; {end.words} goes on", markup=False)
+        raise typer.Exit(INTERRUPTED)
     if end.state == "failed":
-        raise typer.Exit(1)
+        raise typer.Exit(FAILED)
 
 
 def status(directory: Directory, *, as_json: JsonOutput = False) -> None:

@@ -14,6 +14,7 @@ from .release_tables import metrics_table
 from .report import Caption
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime
 
     from .release_sums import ReleaseSums
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["RELEASE_CAPTIONS", "release_report"]
 
 N_TRACT = 40
+N_MISSING_SHOWN = 20
 """Tracts in the page; the table of metrics has all."""
 
 _REMARKABLE = 5.0
@@ -53,6 +55,7 @@ def release_report(
     method: str,
     title: str = "Photometric redshifts of a release",
     made_at: datetime | None = None,
+    missing_tracts: Sequence[int] = (),
 ) -> str:
     """Write the report of a release.
 
@@ -65,6 +68,8 @@ def release_report(
     title : str
     made_at : datetime, optional
         Time to print; without it there is none, and the same sums give the same page.
+    missing_tracts : sequence of int
+        Tracts that the release should have and lacks.
 
     Returns
     -------
@@ -91,7 +96,7 @@ def release_report(
         title=title,
         method=method,
         made_at="" if made_at is None else made_at.strftime("%Y-%m-%d %H:%M UTC"),
-        summary=_sentences(release, tracts),
+        summary=_sentences(release, tracts, missing_tracts),
         release=release,
         n_tract=len(tracts),
         tracts=tracts[:N_TRACT],
@@ -107,10 +112,13 @@ def _with_nan(row: dict[str, Any]) -> dict[str, Any]:
     return {name: math.nan if value is None else value for name, value in row.items()}
 
 
-def _sentences(release: dict[str, Any], tracts: list[dict[str, Any]]) -> list[str]:
+def _sentences(release: dict[str, Any], tracts: list[dict[str, Any]], missing: Sequence[int]) -> list[str]:
     """What a reader should take home, most important first."""
     n_obj, n_estimate = release["n_obj"], release["n_estimate"]
     sentences = [f"{n_estimate:,} of {n_obj:,} objects ({100 * n_estimate / n_obj:.2f} %) have a photometric redshift."]
+    if missing:
+        shown = ", ".join(map(str, missing[:N_MISSING_SHOWN])) + (", ..." if len(missing) > N_MISSING_SHOWN else "")
+        sentences.append(f"{len(missing)} tracts are missing and not counted in this: {shown}.")
     if release["n_truth"]:
         sentences.append(
             f"Of {release['n_truth']:,} objects with known redshift, {100 * release['outlier_fraction']:.1f} % are "

@@ -24,6 +24,7 @@ from pzcenter.pipelines.campaign.produce import approve, run_campaign, start_cam
 from pzcenter.pipelines.delivery import fast_tier
 from pzcenter.pipelines.delivery.campaign_package import build_from_campaign
 from pzcenter.pipelines.delivery.notebooks import notebook_code
+from pzcenter.pipelines.delivery.release_state import set_state
 from pzcenter.pipelines.delivery.verify import verify_package
 from pzcenter.pipelines.repository.create import create_repository
 from pzcenter.pipelines.repository.ingest import ingest_objects
@@ -73,13 +74,18 @@ def waiting(root, objects):
 @pytest.fixture(scope="module")
 def package(waiting, root):
     approve(waiting, "step7", by="A. Name", note="maps are flat")
-    made = CliRunner().invoke(app, ["deliver", "build", str(waiting), str(root / "package"), "--state", "released"])
+    made = CliRunner().invoke(
+        app, ["deliver", "build", str(waiting), str(root / "package"), "--state", "released", "--by", "A. Name"]
+    )
     assert made.exit_code == 0, made.output
     return root / "package"
 
 
 def test_draft_was_built_before_the_sign_off(package, root):
     assert verify_package(root / "draft").ok
+    set_state(root / "draft", "internal", by="A. Name")
+    with pytest.raises(SequencePointError, match="before step7 .* was signed"):
+        set_state(root / "draft", "released", by="A. Name")
 
 
 def test_verified_with_the_objects_both_ways(package, objects):

@@ -75,6 +75,9 @@ def test_going_on_without_a_partition_is_recorded(release, own, tmp_path):
     made = release.catalog_of(root, "sim1/without")
     assert made["n_rows"] == N_OBJ - 300
     assert made["missing_tracts"] == [9002]
+    with open_repository(root, collections="sim1/without") as butler:
+        report = butler.get("pz_qa_report_template", skymap="lsst_cells_v1")
+    assert "1 tracts are missing and not counted in this: 9002." in report
     assert "2 failures accepted" in campaign_status(directory).steps[0].signed
 
 

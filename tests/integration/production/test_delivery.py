@@ -61,7 +61,7 @@ def release(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def package(release):
-    build_package(release / "pz", release / "package", state="released")
+    build_package(release / "pz", release / "package", state="released", by="A. Name")
     return release / "package"
 
 
@@ -146,7 +146,7 @@ class TestCommands:
     def test_embargo(self, release, tmp_path):
         words = ["build", "--catalog", release / "pz", tmp_path / "p", "--embargo", "2999-01-01"]
         self.run(*words, status=1)
-        self.run(*words, "--embargoed-copy", "--state", "delegates")
+        self.run(*words, "--embargoed-copy", "--state", "delegates", "--by", "A. Name")
         self.run("send", tmp_path / "p", tmp_path / "outbox", status=1)
         self.run("send", tmp_path / "p", tmp_path / "outbox", "--embargoed-copy")
 
@@ -213,7 +213,7 @@ class TestObjectStore:
             from pzcenter.pipelines.delivery.places import place_of
 
             place_of(f"{s3_uri}/run").write(f"{name}.parquet", place_of(release / "pz").blocks(f"{name}.parquet"))
-        report = build_package(f"{s3_uri}/run", tmp_path / "package", state="released")
+        report = build_package(f"{s3_uri}/run", tmp_path / "package", state="released", by="A. Name")
         assert report.content_hash == content_hash(package / "catalog")
         assert report.n_linked == 0
         assert send(tmp_path / "package", f"{s3_uri}/outbox").complete

@@ -12,7 +12,7 @@ from pzcenter.pipelines.campaign.zip_reading import mend_zip_reading
 
 mend_zip_reading()
 
-from lsst.daf.butler import EmptyQueryResultError, MissingDatasetTypeError  # noqa: E402 - after the mending
+from lsst.daf.butler import EmptyQueryResultError, MissingCollectionError, MissingDatasetTypeError  # noqa: E402 - after the mending
 from lsst.pipe.base import Pipeline  # noqa: E402
 from lsst.pipe.base.all_dimensions_quantum_graph_builder import AllDimensionsQuantumGraphBuilder  # noqa: E402
 from lsst.pipe.base.quantum_graph import PredictedQuantumGraph  # noqa: E402
@@ -158,7 +158,9 @@ def build_graph(
                 metadata={"skip_existing_in": known, "data_query": where}, attach_datastore_records=True
             )
             graph = components.assemble()
-        except (FileNotFoundError, MissingDatasetTypeError, EmptyQueryResultError, LookupError) as error:
+        except (
+            FileNotFoundError, MissingDatasetTypeError, MissingCollectionError, EmptyQueryResultError, LookupError
+        ) as error:  # fmt: skip
             raise NotFoundError(f"the graph of {output_run} cannot be built: {_last_line(error)}") from error
     counts = {label: len(quanta) for label, quanta in graph.quanta_by_task.items() if quanta}
     if not counts:
@@ -187,8 +189,13 @@ def _inputs(pipeline: Any) -> list[str]:
 
 
 def _last_line(error: BaseException) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[-1] if lines else type(error).__name__
+    """What is wrong, from the innermost error: the outer ones say where it was met."""
+    inner: BaseException = error
+    while inner.__cause__ is not None or (inner.__context__ is not None and not inner.__suppress_context__):
+        inner = inner.__cause__ or inner.__context__ or inner
+    lines = [line.strip() for line in str(inner).splitlines() if line.strip()]
+    said = [line for line in lines if not line.startswith(("File ", "For more information", "Parameters", "Traceback"))]
+    return (said or lines or [type(inner).__name__])[-1] if len(said) < 2 else "; ".join(said[:3])
 
 
 def init_outputs(graph: Any) -> list[Any]:

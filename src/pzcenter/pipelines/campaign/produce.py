@@ -84,7 +84,7 @@ def start_campaign(config_path: str | os.PathLike[str], directory: str | os.Path
     )  # fmt: skip
     try:
         _claim(config, identity)
-    except OutputExistsError:
+    except (OutputExistsError, NotFoundError):
         shutil.rmtree(directory)
         if existed:
             directory.mkdir()
@@ -230,6 +230,11 @@ def _claim(config: CampaignConfig, identity: str) -> None:
     """Make the collection of a campaign, where it is not there; it says whose it is."""
     words = f"PZ campaign {identity}"
     with open_repository(config.repository, writeable=True) as butler:
+        if config.inputs not in butler.collections.query("*"):
+            raise NotFoundError(
+                f"the repository {config.repository} has no release {config.release!r}: 'pz repo ingest' makes it, "
+                "'pz repo list' shows what there is"
+            )
         if butler.collections.register(config.chain, CollectionType.CHAINED, doc=words):
             for algo in config.methods:
                 register_dataset_types(butler, algo)

@@ -15,6 +15,7 @@ from pzcenter.errors import NotFoundError, SequencePointError
 from pzcenter.pipelines.campaign.state import read_state
 from pzcenter.pipelines.delivery.about import PackageAbout
 from pzcenter.pipelines.delivery.package import build_package
+from pzcenter.pipelines.delivery.release_state import BEFORE_SIGN_OFF
 from pzcenter.pipelines.lineage.campaigns import campaign_facts, campaign_provenance
 from pzcenter.pipelines.repository.open import open_repository
 
@@ -30,8 +31,6 @@ __all__ = ["build_from_campaign"]
 
 QA_TABLES = ("pz_nz", "pz_maps", "pz_metrics")
 QA_REPORT = "pz_qa_report"
-BEFORE_SIGN_OFF = ("draft", "internal")
-"""States in which a package may be built although somebody still has to sign."""
 
 
 def build_from_campaign(
@@ -86,7 +85,11 @@ def build_from_campaign(
             qa = _write_qa(butler, algo, config, folder)
             n_obj = None if description["missing_tracts"] else _n_obj(butler, config)
         provenance = campaign_provenance(Path(directory), method=algo).write(folder)
-        facts = {**asdict(campaign_facts(Path(directory))), "missing_tracts": description["missing_tracts"]}
+        facts = {
+            **asdict(campaign_facts(Path(directory))),
+            "missing_tracts": description["missing_tracts"],
+            "unsigned_step": "" if campaign.current is None else campaign.current.name,
+        }
         return build_package(
             description["path"],
             destination,

@@ -23,12 +23,17 @@ from pzcenter.catalogs.manifest import MANIFEST_NAME, Manifest
 from pzcenter.catalogs.provenance import provenance_record, provenance_table
 from pzcenter.catalogs.storage import atomic_file
 from pzcenter.catalogs.writers import parquet_options
-from pzcenter.errors import ChecksumError, FileFormatError, NotFoundError, PartitionError
+from pzcenter.errors import ChecksumError, ConfigError, FileFormatError, NotFoundError, PartitionError
 from pzcenter.pipelines.delivery import layout
 from pzcenter.pipelines.delivery.about import PackageAbout
 from pzcenter.pipelines.delivery.notebooks import fixed_notebook, random_notebook
 from pzcenter.pipelines.delivery.places import place_of
-from pzcenter.pipelines.delivery.release_state import check_state_name, record_state, require_no_embargo
+from pzcenter.pipelines.delivery.release_state import (
+    BEFORE_SIGN_OFF,
+    check_state_name,
+    record_state,
+    require_no_embargo,
+)
 from pzcenter.pipelines.delivery.staging import Staging, open_staging
 from pzcenter.pipelines.delivery.storage_costs import StorageReport, storage_report
 from pzcenter.pipelines.delivery.summary import catalog_summary, known_answers, redshift_grid
@@ -165,6 +170,8 @@ def build_package(
     about = about or PackageAbout()
     target, place = Path(destination).absolute(), place_of(catalog)
     check_state_name(state)
+    if state not in BEFORE_SIGN_OFF and not by.strip():
+        raise ConfigError(f"say who lets the package out as {state} (--by NAME)")
     require_no_embargo(embargo_until, embargoed_copy=embargoed_copy, state=state, today=today, what=about.full_title)
     extras = {f"{layout.QA}/{Path(path).name}": Path(path) for path in qa}
     extras |= {f"{layout.PROVENANCE}/{Path(path).name}": Path(path) for path in provenance}

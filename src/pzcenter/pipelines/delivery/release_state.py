@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pzcenter.catalogs.manifest import Journal
+from pzcenter.catalogs.provenance import PROVENANCE_NAME, read_provenance
 from pzcenter.catalogs.storage import file_sha256
-from pzcenter.errors import ConfigError, EmbargoError, FileFormatError, NotFoundError
-from pzcenter.pipelines.delivery.layout import CHECKSUMS, STATES
+from pzcenter.errors import ConfigError, EmbargoError, FileFormatError, NotFoundError, SequencePointError
+from pzcenter.pipelines.delivery.layout import CHECKSUMS, PROVENANCE, STATES
 
 if TYPE_CHECKING:
     import os
@@ -34,6 +35,8 @@ __all__ = [
     "set_state",
 ]
 
+BEFORE_SIGN_OFF = ("draft", "internal")
+"""States that a package may have although somebody still has to sign."""
 STATE_NAMES = ("draft", "internal", "delegates", "released", "retired")
 MEANINGS = dict(
     zip(
@@ -197,6 +200,8 @@ def set_state(
         No such state, an earlier one, or nobody is named.
     EmbargoError
         ``released`` before the date.
+    SequencePointError
+        It was built before its campaign was signed.
     """
     now = current_state(package)
     check_state_name(state)
@@ -204,9 +209,22 @@ def set_state(
         raise ConfigError("say who sets the state (--by NAME)")
     if STATE_NAMES.index(state) < STATE_NAMES.index(now.state):
         raise ConfigError(f"{package} is {now.state}, and cannot become {state}; build a new package instead")
+    _require_sign_off(Path(package), state)
     until = embargo_until or now.embargo_date
     require_no_embargo(until, embargoed_copy=True, state=state, today=today, what=str(package))
     return record_state(Path(package), state, by=by, note=note, embargo_until=until, embargoed_copy=now.embargoed_copy)
+
+
+def _require_sign_off(package: Path, state: str) -> None:
+    """Refuse to let a package out that was built before its campaign was signed."""
+    if state in BEFORE_SIGN_OFF or not (package / PROVENANCE / PROVENANCE_NAME).is_file():
+        return
+    campaign = read_provenance(package / PROVENANCE)["configuration"].get("campaign", {})
+    if step := campaign.get("unsigned_step"):
+        raise SequencePointError(
+            f"{package} was built before {step} of the campaign {campaign.get('name', '')!r} was signed, and cannot "
+            f"become {state}: sign it, and build the package again"
+        )
 
 
 def check_state_name(state: str) -> None:

@@ -14,7 +14,7 @@ from pzcenter.pipelines.campaign.zip_reading import mend_zip_reading
 mend_zip_reading()
 
 import yaml  # noqa: E402 - after the mending
-from lsst.daf.butler import Butler  # noqa: E402
+from lsst.daf.butler import Butler, MissingCollectionError  # noqa: E402
 from lsst.resources import ResourcePath  # noqa: E402
 from lsst.utils.db_auth import DbAuthError  # noqa: E402
 from sqlalchemy.exc import DBAPIError, OperationalError  # noqa: E402
@@ -104,6 +104,12 @@ def named_failures(root: str | os.PathLike[str]) -> Iterator[None]:
         yield
     except PermissionError as error:
         raise StorageError(f"{root} may not be written to: {error}") from error
+    except MissingCollectionError as error:
+        raise NotFoundError(
+            f"{root}: {str(error).strip()}; 'pz repo collections {root}' lists what there is"
+        ) from error
+    except NotADirectoryError as error:
+        raise StorageError(f"{root} cannot be made or reached: {error}") from error
     except DbAuthError as error:
         raise ConfigError(f"the password of the registry of {root} is not to be had: {error}") from error
     except DBAPIError as error:

@@ -6,8 +6,9 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from lsst.pipe.base import PipelineTask, PipelineTaskConfig, PipelineTaskConnections, Struct
-from lsst.pipe.base.connectionTypes import Input, Output
+from lsst.pipe.base.connectionTypes import Input, Output, PrerequisiteInput
 
+from pzcenter.catalogs.tract_plan import tracts_without_counts
 from pzcenter.errors import EmptyTableError
 from pzcenter.pipelines.repository.dataset_types import PARTITION, RELEASE
 from pzcenter.validation.release_report import release_report
@@ -34,6 +35,13 @@ class QaMapsConnections(PipelineTaskConnections, dimensions=RELEASE, defaultTemp
         dimensions=PARTITION,
         multiple=True,
         deferLoad=True,
+    )
+    plan = PrerequisiteInput(
+        doc="Tracts of the release, and those that were left out.",
+        name="pz_tract_plan",
+        storageClass="ArrowTable",
+        dimensions=RELEASE,
+        minimum=0,
     )
     nz = Output(doc="n(z) of the release.", name="pz_nz_{algo}", storageClass="ArrowTable", dimensions=RELEASE)
     maps = Output(
@@ -65,10 +73,20 @@ class QaMapsTask(PipelineTask):
             handles = sorted(butlerQC.get(inputRefs.qa), key=lambda handle: int(handle.dataId["tract"]))
             title = f"Photometric redshifts: {butlerQC.quantum.dataId['skymap']}"
             run = getattr(outputRefs.report, "run", "")
-            outputs = self.run((handle.get() for handle in handles), title=f"{title}, {run}", made_at=datetime.now(UTC))
+            plan = butlerQC.get(inputRefs.plan) if getattr(inputRefs, "plan", None) is not None else None
+            outputs = self.run(
+                (handle.get() for handle in handles), title=f"{title}, {run}", made_at=datetime.now(UTC), plan=plan
+            )
             butlerQC.put(outputs, outputRefs)
 
-    def run(self, qa: Iterable[pa.Table], *, title: str = "", made_at: datetime | None = None) -> Struct:
+    def run(
+        self,
+        qa: Iterable[pa.Table],
+        *,
+        title: str = "",
+        made_at: datetime | None = None,
+        plan: pa.Table | None = None,
+    ) -> Struct:
         """Add up, in memory of the pixels of the map.
 
         Parameters
@@ -79,6 +97,8 @@ class QaMapsTask(PipelineTask):
             Of the report.
         made_at : datetime, optional
             Time that the report gives.
+        plan : pa.Table, optional
+            Tracts that the release should have; those that it lacks are named in the report.
 
         Returns
         -------
@@ -103,9 +123,20 @@ class QaMapsTask(PipelineTask):
         self.metadata["n_obj"] = sums.total("n_obj")
         self.metadata["n_tract"] = len(sums.tracts)
         self.metadata["n_map_pixel"] = int(sums.maps.pixel.size)
+        absent = _absent(plan, [int(each["tract"]) for each in sums.tracts])
+        self.metadata["n_missing_tract"] = len(absent)
         return Struct(
             nz=nz_table(sums, method),
             maps=maps_table(sums),
             metrics=metrics_table(sums, method),
-            report=release_report(sums, method=method, title=title or "Photometric redshifts", made_at=made_at),
+            report=release_report(
+                sums, method=method, title=title or "Photometric redshifts", made_at=made_at, missing_tracts=absent
+            ),
         )
+
+
+def _absent(plan: pa.Table | None, there: list[int]) -> list[int]:
+    """Tracts of the release that have no sums."""
+    if plan is None:
+        return []
+    return sorted({*plan.column("tract").to_pylist(), *tracts_without_counts(plan)} - set(there))

@@ -21,6 +21,10 @@ from .work_record import recorded_work
 __all__ = ["TrainPzConfig", "TrainPzConnections", "TrainPzTask"]
 
 
+Z_MAX, Z_STEP = 3.0, 0.01
+"""The grid that methods have by default."""
+
+
 class TrainPzConnections(PipelineTaskConnections, dimensions=(), defaultTemplates={"algo": "template"}):
     """Objects of known redshift in; models out."""
 
@@ -48,6 +52,13 @@ class TrainPzConfig(PipelineTaskConfig, pipelineConnections=TrainPzConnections):
         default=["ugrizy", "griz"],
         itemCheck=lambda text: bool(bands_of_text(text)),
         minLength=1,
+    )
+
+    z_max = pex_config.RangeField(  # type: ignore[no-untyped-call]
+        dtype=float, doc="End of the redshift grid.", default=Z_MAX, min=0.0, inclusiveMin=False, max=20.0
+    )
+    z_step = pex_config.RangeField(  # type: ignore[no-untyped-call]
+        dtype=float, doc="Step of the redshift grid.", default=Z_STEP, min=1e-4, max=1.0
     )
 
     @property
@@ -114,13 +125,14 @@ class TrainPzTask(PipelineTask):
         z_spec = np.asarray(known.column("z_spec").to_numpy(), dtype=np.float64)
         method = get_estimator(self.config.method)
         settings = self.config.estimator[self.config.method].method_settings()
+        z_grid = np.linspace(0.0, self.config.z_max, round(self.config.z_max / self.config.z_step) + 1)
         models = []
         for text in self.config.band_sets:
             bands = bands_of_text(text)
             absent = [band for band in bands if f"flux_{band}" not in known.column_names]
             if absent:
                 raise BandError(f"a model for {text} needs the bands {absent}, which the training set lacks")
-            models.append(method.train(photometry_of(known, bands), z_spec, config=settings))
+            models.append(method.train(photometry_of(known, bands), z_spec, config=settings, z_grid=z_grid))
             self.log.info("trained %s on %d objects in %s", self.config.method, known.num_rows, text)
         self.metadata["n_train"] = known.num_rows
         return Struct(models=ModelSet(tuple(models)))

@@ -243,12 +243,14 @@ class TestEmbargo:
             build_package(catalog, tmp_path / "p", embargo_until=EMBARGO, today=BEFORE)
 
     def test_on_the_date(self, catalog, tmp_path):
-        build_package(catalog, tmp_path / "p", embargo_until=EMBARGO, today=AFTER, state="released")
+        build_package(catalog, tmp_path / "p", embargo_until=EMBARGO, today=AFTER, state="released", by="A. Name")
         assert current_state(tmp_path / "p").state == "released"
 
     def test_copy(self, catalog, tmp_path):
         root = tmp_path / "p"
-        build_package(catalog, root, embargo_until=EMBARGO, embargoed_copy=True, today=BEFORE, state="delegates")
+        build_package(
+            catalog, root, embargo_until=EMBARGO, embargoed_copy=True, today=BEFORE, state="delegates", by="A. Name"
+        )
         assert root.stat().st_mode & 0o777 == 0o700
         assert "keep it closed until 2027-06-30" in (root / "README.md").read_text()
         assert current_state(root).embargoed_copy
@@ -259,7 +261,13 @@ class TestEmbargo:
     def test_copy_is_never_released(self, catalog, tmp_path):
         with pytest.raises(EmbargoError, match="may not be released"):
             build_package(
-                catalog, tmp_path / "p", embargo_until=EMBARGO, embargoed_copy=True, today=BEFORE, state="released"
+                catalog,
+                tmp_path / "p",
+                embargo_until=EMBARGO,
+                embargoed_copy=True,
+                today=BEFORE,
+                state="released",
+                by="A. Name",
             )
 
 

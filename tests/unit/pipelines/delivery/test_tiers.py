@@ -263,7 +263,7 @@ class TestScrub:
 class TestSend:
     @pytest.fixture
     def package(self, catalog, tmp_path):
-        build_package(catalog, tmp_path / "sim1", state="delegates")
+        build_package(catalog, tmp_path / "sim1", state="delegates", by="A. Name")
         return tmp_path / "sim1"
 
     def test_arrives_whole(self, package, tmp_path):
