@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
+import shutil
 import tarfile
+import tempfile
+import weakref
 import zipfile
 import zlib
 from contextlib import contextmanager
@@ -18,7 +21,7 @@ from .content import HEAD_BYTES, content_kind, is_pickle_name, is_pickled
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["ArchiveLimits", "Unpacked", "unpack"]
+__all__ = ["ArchiveLimits", "ScratchDirectory", "Unpacked", "unpack"]
 
 _COPY_BYTES = 1 << 20
 _SMALL_BYTES = 1 << 26
@@ -66,6 +69,14 @@ class Unpacked:
 
     files: tuple[Path, ...]
     left_out: dict[str, str]
+
+
+class ScratchDirectory:
+    """A new directory, removed when the last submission that needs it is gone, at the latest when the program ends."""
+
+    def __init__(self) -> None:
+        self.path = Path(tempfile.mkdtemp(prefix="pz-submission-"))
+        self.close = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
 
 
 @dataclass(frozen=True)

@@ -108,6 +108,8 @@ def check_rows(evaluated: Evaluated, z_grid: NDArray[np.float64]) -> Checked:
     pdf = np.ascontiguousarray(evaluated.pdf)
     if pdf.dtype not in (np.float32, np.float64):
         pdf = pdf.astype(np.float32)
+    if not pdf.flags.writeable:  # the memory belongs to the reader
+        pdf = pdf.copy()
     n_obj = pdf.shape[0]
     total = np.full(n_obj, np.nan) if evaluated.total is None else np.ascontiguousarray(evaluated.total)
     fault = np.zeros(n_obj, dtype=np.uint8) if evaluated.fault is None else evaluated.fault.copy()

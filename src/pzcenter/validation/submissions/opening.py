@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -13,7 +12,7 @@ from pzcenter.catalogs import open_catalog
 from pzcenter.errors import ColumnError, ConfigError, FileFormatError, NotFoundError, PZCenterError, ShapeError
 from pzcenter.estimators.protocol import default_z_grid
 
-from .archives import unpack
+from .archives import ScratchDirectory, unpack
 from .columns import TableColumns
 from .content import content_kind
 from .grids import check_redshifts
@@ -159,7 +158,7 @@ def open_submissions(path: str | os.PathLike[str], **options: Any) -> OpenedSubm
         held, found, opened.left_out = _unpacked(path)
     else:
         held, found = None, _in_directory(path) if kind == "directory" else [path]
-    root = Path(held.name) if held is not None else path
+    root = held.path if held is not None else path
     for place in found:
         name = _stem(place) if place == path else str(place.relative_to(root).with_name(_stem(place)))
         try:
@@ -175,7 +174,7 @@ def open_submissions(path: str | os.PathLike[str], **options: Any) -> OpenedSubm
 def _from_archive(path: Path, *, name: str | None, **options: Any) -> Submission:
     held, found, left_out = _unpacked(path)
     if len(found) > 1:
-        names = [str(place.relative_to(held.name)) for place in found[:10]]
+        names = [str(place.relative_to(held.path)) for place in found[:10]]
         raise FileFormatError(
             f"{path} holds {len(found)} files that could be submissions, {names}; open them with open_submissions"
         )
@@ -184,10 +183,10 @@ def _from_archive(path: Path, *, name: str | None, **options: Any) -> Submission
     return submission
 
 
-def _unpacked(path: Path) -> tuple[tempfile.TemporaryDirectory[str], list[Path], dict[str, str]]:
-    held = tempfile.TemporaryDirectory(prefix="pz-submission-")
-    unpacked = unpack(path, Path(held.name))
-    found = _in_directory(Path(held.name)) if unpacked.files else []
+def _unpacked(path: Path) -> tuple[ScratchDirectory, list[Path], dict[str, str]]:
+    held = ScratchDirectory()
+    unpacked = unpack(path, held.path)
+    found = _in_directory(held.path) if unpacked.files else []
     if not found:
         reasons = [f"{member}: {reason}" for member, reason in unpacked.left_out.items()]
         raise FileFormatError(f"{path} holds no file that could be a submission; left out were {reasons[:10]}")

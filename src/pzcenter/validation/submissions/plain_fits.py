@@ -12,6 +12,7 @@ from pzcenter.errors import FileFormatError, ShapeError
 
 from .columns import TableColumns
 from .grids import GRID_NAMES
+from .object_ids import ID_NAMES
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -61,14 +62,15 @@ def fits_columns(path: Path) -> TableColumns | FitsImageColumns:
 
 
 def _main(hdus: Any, path: Path) -> tuple[int, int | None]:
-    """Indices of the table with most rows, and of the largest image of two dimensions."""
+    """Indices of the table of objects (with ids, or else with most rows), and of the largest 2-D image."""
     from astropy.io.fits import BinTableHDU
 
     tables = [index for index, hdu in enumerate(hdus) if isinstance(hdu, BinTableHDU) and not hdu.header.get("ZIMAGE")]
     images = [index for index, hdu in enumerate(hdus) if hdu.is_image and hdu.header.get("NAXIS") == 2]
     if not tables:
         raise FileFormatError(f"{path} has no binary table; the ids of the objects must stand in one")
-    main = max(tables, key=lambda index: hdus[index].header["NAXIS2"])
+    has_ids = {index: any(name in ID_NAMES for name in hdus[index].columns.names) for index in tables}
+    main = max(tables, key=lambda index: (has_ids[index], hdus[index].header["NAXIS2"]))
     return main, max(images, key=lambda index: hdus[index].size, default=None)
 
 
