@@ -57,12 +57,14 @@ def averages(cumulative: NDArray[np.float64], edges: NDArray[np.float64]) -> NDA
 def linear_cumulative(
     x: NDArray[np.floating], y: NDArray[np.floating], edges: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.uint8]]:
-    """Cumulative of densities that are linear between points, each object on its own points.
+    """Cumulative of densities that are linear between points.
 
     Parameters
     ----------
-    x, y : ndarray, (n_obj, n_point)
-        Points, not decreasing along a row, and densities there.
+    x : ndarray, (n_obj, n_point) or (n_point,)
+        Points of each object, or of all, not decreasing along a row.
+    y : ndarray, (n_obj, n_point)
+        Densities there.
     edges : ndarray, (n_edge,)
         Increasing.
 
@@ -73,7 +75,8 @@ def linear_cumulative(
         Integral over all points.
     fault : ndarray of uint8, (n_obj,)
     """
-    points, values = _rows(x), _rows(y)
+    values = _rows(y)
+    points = np.broadcast_to(_rows(x), values.shape) if x.ndim == 1 else _rows(x)
     return _run(_linear_rows, points.shape[0], edges, points, values)
 
 

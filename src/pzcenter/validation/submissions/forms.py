@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 import numpy as np
 
 from pzcenter.errors import ShapeError
-from pzcenter.science import pz
 from pzcenter.science.packing import unpack_u8sqrt
 
 from .cumulative import (
@@ -23,7 +22,7 @@ from .cumulative import (
     monotone_cumulative,
     step_cumulative,
 )
-from .densities import Evaluated, check_rows
+from .densities import Evaluated
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -96,9 +95,9 @@ def on_grid(
         values = values.astype(np.float64)
     if own.size == z_grid.size and np.allclose(own, z_grid, rtol=0.0, atol=_SAME_GRID):
         return Evaluated(values, is_relative=is_relative)
-    checked = check_rows(Evaluated(values, is_relative=True), own)
-    moved = pz.resample(checked.pdf, own, z_grid) * checked.integral[:, None]
-    return Evaluated(moved, checked.integral, checked.fault, is_relative)
+    edges = cell_edges(z_grid)
+    cumulative, total, fault = linear_cumulative(own, values, edges)
+    return Evaluated(averages(cumulative, edges), total, fault, is_relative)
 
 
 @dataclass(frozen=True, eq=False)
