@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -183,7 +183,7 @@ def group_rows(
     label = f"{place.axis}/{place.selection}/{place.bin_low}"
     found = group_metrics(scores, chosen, resampler, label, tuple(points))
     return [
-        replace(place, metric=name, point=point, value=value, error=error)
+        MetricRow(name, point, place.axis, value, error, place.n_obj, place.bin_low, place.bin_high, place.selection)
         for point, numbers in found.items()
         for name, (value, error) in numbers.items()
     ]

@@ -136,7 +136,7 @@ def _shifts(
     mean = scores.pdf["pdf_mean"][chosen].astype(np.float64)
     square = scores.pdf["pdf_std"][chosen].astype(np.float64) ** 2 + mean**2
 
-    def shifts(rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    def shifts(rows: NDArray[np.integer]) -> dict[str, NDArray[np.float64]]:
         z, m, s = truth[rows], mean[rows].mean(axis=1), square[rows].mean(axis=1)
         scale = 1.0 + z.mean(axis=1)
         width = np.sqrt(np.maximum(s - m**2, 0.0)) - z.std(axis=1)

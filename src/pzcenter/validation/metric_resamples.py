@@ -15,7 +15,7 @@ import numpy as np
 from pzcenter.science import metrics
 from pzcenter.science.metrics.pdf import PIT_OUTLIER
 from pzcenter.science.metrics.point import ABSOLUTE_OUTLIER, CATASTROPHIC
-from pzcenter.science.metrics.rows import nmad_of_rows, pit_statistics_of_rows, point_statistics_of_rows
+from pzcenter.science.metrics.rows import ks_of_rows, nmad_of_rows, pit_statistics_of_rows, point_statistics_of_rows
 
 from .metric_suite_info import DP1_OUTLIER
 
@@ -51,22 +51,23 @@ class Resampler:
         self.n_resample = n_resample
         self.seed = seed
         self.max_rows = max_rows
-        self._last: tuple[int, str, NDArray[np.int64]] | None = None
+        self._last: tuple[int, str, NDArray[np.int32]] | None = None
 
     def generator(self, label: str) -> np.random.Generator:
         """Give the random numbers that belong to a label."""
         return np.random.default_rng([self.seed, crc32(label.encode())])
 
-    def draw(self, n_obj: int, label: str) -> NDArray[np.int64]:
+    def draw(self, n_obj: int, label: str) -> NDArray[np.int32]:
         """Indices of the objects of each resample, sorted within each, (n_resample, n_row)."""
         if self._last is None or self._last[:2] != (n_obj, label):
-            chosen = self.generator(label).integers(n_obj, size=(self.n_resample, min(n_obj, self.max_rows)))
+            size = (self.n_resample, min(n_obj, self.max_rows))
+            chosen = self.generator(label).integers(n_obj, size=size, dtype=np.int32)  # sorts fast
             chosen.sort(axis=1)
             self._last = (n_obj, label, chosen)
         return self._last[2]
 
     def errors(
-        self, n_obj: int, label: str, statistics: Callable[[NDArray[np.int64]], dict[str, NDArray[np.float64]]]
+        self, n_obj: int, label: str, statistics: Callable[[NDArray[np.integer]], dict[str, NDArray[np.float64]]]
     ) -> dict[str, float]:
         """Standard error of each statistic of the rows drawn."""
         if self.n_resample < 2:
@@ -116,7 +117,7 @@ def point_metrics_of(
     dz = dz[order]
     difference, one_plus_z = (z_phot - z_spec)[order], (1.0 + z_spec)[order]
 
-    def statistics(chosen: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    def statistics(chosen: NDArray[np.integer]) -> dict[str, NDArray[np.float64]]:
         found = point_statistics_of_rows(dz[chosen])
         return {**found, "sigma_nmad": nmad_of_rows(difference[chosen], one_plus_z[chosen])}
 
@@ -137,16 +138,14 @@ def pdf_metrics_of(columns: dict[str, NDArray[np.floating]], resampler: Resample
     """Value and error of every metric of p(z), from the scores of the objects."""
     pit, level = (np.sort(columns[name].astype(np.float64)) for name in ("pit", "hpd_level"))
 
-    def statistics(chosen: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    def statistics(chosen: NDArray[np.integer]) -> dict[str, NDArray[np.float64]]:
         return pit_statistics_of_rows(pit[chosen])
 
     errors = resampler.errors(pit.size, label, statistics)
     numbers = {
         name: (float(value[0]), errors.get(name, np.nan)) for name, value in pit_statistics_of_rows(pit[None]).items()
     }
-    levels = resampler.errors(
-        level.size, label, lambda chosen: {"hpd_ks": pit_statistics_of_rows(level[chosen])["pit_ks"]}
-    )
+    levels = resampler.errors(level.size, label, lambda chosen: {"hpd_ks": ks_of_rows(level[chosen])})
     numbers["hpd_ks"] = (metrics.pit_ks(level), levels.get("hpd_ks", np.nan))
     means: dict[str, NDArray[np.generic]] = {
         "pit_outlier_rate": (pit < PIT_OUTLIER) | (pit > 1.0 - PIT_OUTLIER),

@@ -236,7 +236,7 @@ def _columns(
 
 
 def _statistic(
-    metric: str, columns: tuple[NDArray[np.float64], NDArray[np.float64]], rows: NDArray[np.int64]
+    metric: str, columns: tuple[NDArray[np.float64], NDArray[np.float64]], rows: NDArray[np.integer]
 ) -> NDArray[np.float64]:
     """The metric of each row of objects."""
     first, z_spec = columns

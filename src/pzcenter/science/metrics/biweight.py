@@ -77,7 +77,7 @@ def clip_sigma(values: ArrayLike, *, n_sigma: float = CLIP_SIGMA) -> NDArray[np.
         if kept.size < 2:
             break
         inside = np.abs(kept - kept.mean()) <= n_sigma * kept.std()
-        if inside.all():
+        if inside.all() or not inside.any():  # none: equal values, whose mean is rounded
             break
         kept = kept[inside]
     return kept

@@ -1,15 +1,18 @@
 """The metrics of a sample, for many samples at once: one sample a row.
 
-A bootstrap asks for the same numbers of hundreds of resamples. Here they are computed along the last axis, from rows
-that are sorted once; the definitions are those of :mod:`pzcenter.science.metrics.point`,
-:mod:`~pzcenter.science.metrics.biweight` and :mod:`~pzcenter.science.metrics.pdf`, and the tests hold them together.
+A bootstrap asks for the same numbers of hundreds of resamples. Here they come from rows that are sorted already, in
+which medians are places and what is clipped is at the ends; the definitions are those of
+:mod:`pzcenter.science.metrics.point`, :mod:`~pzcenter.science.metrics.biweight` and
+:mod:`~pzcenter.science.metrics.pdf`, and the tests hold them together.
 """
+# ruff: noqa: ANN001, ANN202 - numba infers the types of its kernels
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numba import njit
 
 from pzcenter.science.metrics.biweight import CLIP_SIGMA, LOCATION_TUNING, SCALE_TUNING
 from pzcenter.science.metrics.point import IQR_TO_SIGMA, MAD_TO_SIGMA
@@ -17,10 +20,22 @@ from pzcenter.science.metrics.point import IQR_TO_SIGMA, MAD_TO_SIGMA
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["nmad_of_rows", "pit_statistics_of_rows", "point_statistics_of_rows"]
+__all__ = ["ks_of_rows", "nmad_of_rows", "pit_statistics_of_rows", "point_statistics_of_rows"]
 
+_POINT_NAMES = (
+    "bias",
+    "sigma_mad",
+    "sigma_iqr",
+    "sigma_rms",
+    "outlier_fraction_3sigma",
+    "biweight_bias",
+    "biweight_sigma",
+    "outlier_fraction_biweight",
+)
+_PIT_NAMES = ("pit_ks", "pit_cvm", "pit_ad")
 _MIN_OUTLIER = 0.06
-_CLIP = 1e-12
+_PIT_CLIP = 1e-12
+_MAX_ROUNDS = 100
 
 
 def point_statistics_of_rows(dz: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:
@@ -37,21 +52,9 @@ def point_statistics_of_rows(dz: NDArray[np.float64]) -> dict[str, NDArray[np.fl
         ``bias, sigma_mad, sigma_iqr, sigma_rms, outlier_fraction_3sigma, biweight_bias, biweight_sigma,
         outlier_fraction_biweight``.
     """
-    median = _quantile(dz, 0.5)
-    sigma_iqr = (_quantile(dz, 0.75) - _quantile(dz, 0.25)) / IQR_TO_SIGMA
-    size = np.abs(dz)
-    kept = _clipped(dz)
-    location, scale = _biweight(kept)
-    return {
-        "bias": median,
-        "sigma_mad": MAD_TO_SIGMA * np.median(np.abs(dz - median[:, None]), axis=1),
-        "sigma_iqr": sigma_iqr,
-        "sigma_rms": dz.std(axis=1),
-        "outlier_fraction_3sigma": (size > np.maximum(_MIN_OUTLIER, 3.0 * sigma_iqr)[:, None]).mean(axis=1),
-        "biweight_bias": location,
-        "biweight_sigma": scale,
-        "outlier_fraction_biweight": (size > CLIP_SIGMA * scale[:, None]).mean(axis=1),
-    }
+    out = np.empty((len(_POINT_NAMES), len(dz)))
+    _point_rows(np.ascontiguousarray(dz, dtype=np.float64), out)
+    return dict(zip(_POINT_NAMES, out, strict=True))
 
 
 def nmad_of_rows(difference: NDArray[np.float64], one_plus_z: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -86,74 +89,147 @@ def pit_statistics_of_rows(pit: NDArray[np.float64]) -> dict[str, NDArray[np.flo
     dict of str to ndarray, (n_row,)
         ``pit_ks, pit_cvm, pit_ad``.
     """
-    n = pit.shape[1]
-    i = np.arange(1, n + 1)
-    u = np.clip(pit, _CLIP, 1.0 - _CLIP)
-    logs = np.log(u) + np.log1p(-u[:, ::-1])
-    return {
-        "pit_ks": np.maximum((i / n - pit).max(axis=1), (pit - (i - 1) / n).max(axis=1)),
-        "pit_cvm": 1.0 / (12.0 * n) + np.square((2 * i - 1) / (2.0 * n) - pit).sum(axis=1),
-        "pit_ad": -n - logs @ (2.0 * i - 1.0) / n,
-    }
+    out = np.empty((len(_PIT_NAMES), len(pit)))
+    _pit_rows(np.ascontiguousarray(pit, dtype=np.float64), out)
+    return dict(zip(_PIT_NAMES, out, strict=True))
 
 
-def _quantile(rows: NDArray[np.float64], q: float) -> NDArray[np.float64]:
-    """Quantile of sorted rows, linear between order statistics (as ``numpy.percentile``)."""
-    place = q * (rows.shape[1] - 1)
-    low = int(place)
-    high = min(low + 1, rows.shape[1] - 1)
-    values: NDArray[np.float64] = rows[:, low] + (place - low) * (rows[:, high] - rows[:, low])
+def ks_of_rows(levels: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Kolmogorov-Smirnov distance of sorted values from the uniform distribution, (n_row,)."""
+    i = np.arange(1, levels.shape[1] + 1) / levels.shape[1]
+    values: NDArray[np.float64] = np.maximum((i - levels).max(axis=1), (levels - i).max(axis=1) + i[0])
     return values
 
 
-def _clipped(dz: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Rows with what :func:`~pzcenter.science.metrics.biweight.clip_sigma` takes away as NaN, at both ends."""
-    n_row, n = dz.shape
-    row, zero = np.arange(n_row), np.zeros((n_row, 1))
-    # Sums up to each place, about a centre that keeps the squares small.
-    centred = dz - _quantile(dz, 0.5)[:, None]
-    one = np.concatenate((zero, np.cumsum(centred, axis=1)), axis=1)
-    two = np.concatenate((zero, np.cumsum(centred**2, axis=1)), axis=1)
-    first, last = np.zeros(n_row, dtype=np.int64), np.full(n_row, n)
-    for _ in range(100):
+# All that is compiled stands in this file: numba's cache sees a change of this file, and of no other.
+@njit(cache=True, nogil=True, error_model="numpy")
+def _quantile(row, q):  # type: ignore[no-untyped-def]
+    """Quantile of a sorted row, linear between order statistics (as ``numpy.percentile``)."""
+    place = q * (row.shape[0] - 1)
+    low = int(place)
+    high = min(low + 1, row.shape[0] - 1)
+    return row[low] + (place - low) * (row[high] - row[low])
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _mad(row, middle):  # type: ignore[no-untyped-def]
+    """Median absolute deviation of a sorted row: walk outwards from the middle, nearest first."""
+    n = row.shape[0]
+    right = np.searchsorted(row, middle)
+    left = right - 1
+    found = 0.0
+    before = 0.0
+    for _ in range(n // 2 + 1):
+        before = found
+        if right >= n or (left >= 0 and middle - row[left] <= row[right] - middle):
+            found = middle - row[left]
+            left -= 1
+        else:
+            found = row[right] - middle
+            right += 1
+    return found if n % 2 else 0.5 * (before + found)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _clip(row, middle):  # type: ignore[no-untyped-def]
+    """Ends of what :func:`~pzcenter.science.metrics.biweight.clip_sigma` keeps of a sorted row."""
+    first, last = 0, row.shape[0]
+    one = 0.0
+    two = 0.0
+    for k in range(last):
+        d = row[k] - middle
+        one += d
+        two += d * d
+    for _ in range(_MAX_ROUNDS):
         count = last - first
-        mean = (one[row, last] - one[row, first]) / count
-        variance = (two[row, last] - two[row, first]) / count - mean**2
-        reach = CLIP_SIGMA * np.sqrt(np.maximum(variance, 0.0)) * (1.0 + 1e-12)
-        new_first = np.maximum(first, np.count_nonzero(centred < (mean - reach)[:, None], axis=1))
-        new_last = np.minimum(last, n - np.count_nonzero(centred > (mean + reach)[:, None], axis=1))
-        if np.array_equal(new_first, first) and np.array_equal(new_last, last):
+        mean = one / count
+        reach = CLIP_SIGMA * np.sqrt(max(two / count - mean * mean, 0.0))
+        while first < last - 1 and row[first] - middle < mean - reach:
+            d = row[first] - middle
+            one -= d
+            two -= d * d
+            first += 1
+        while last > first + 1 and row[last - 1] - middle > mean + reach:
+            d = row[last - 1] - middle
+            one -= d
+            two -= d * d
+            last -= 1
+        if last - first == count:
             break
-        first, last = new_first, new_last
-    place = np.arange(n)
-    return np.where((place >= first[:, None]) & (place < last[:, None]), dz, np.nan)
+    return first, last
 
 
-def _biweight(rows: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Biweight location and scale of rows that hold NaN for what was clipped."""
-    kept = np.isfinite(rows)
-    count = kept.sum(axis=1)
-    first = kept.argmax(axis=1)
-    row = np.arange(rows.shape[0])
-    middle = 0.5 * (rows[row, first + (count - 1) // 2] + rows[row, first + count // 2])
-    deviation = np.where(kept, rows - middle[:, None], 0.0)
-    mad = _median_of_kept(np.where(kept, np.abs(deviation), np.inf), count)
-    flat = mad == 0.0
-    unit = np.where(flat, 1.0, mad)[:, None]
-    u2 = np.square(deviation / (LOCATION_TUNING * unit))
-    weight = np.where(kept & (u2 < 1.0), np.square(1.0 - u2), 0.0)
-    location = middle + np.where(flat, 0.0, (weight * deviation).sum(axis=1) / weight.sum(axis=1))
-    u2 = np.square(deviation / (SCALE_TUNING * unit))
-    inside = kept & (u2 < 1.0)
-    above = np.where(inside, np.square(deviation) * (1.0 - u2) ** 4, 0.0).sum(axis=1)
-    below = np.where(inside, (1.0 - u2) * (1.0 - 5.0 * u2), 0.0).sum(axis=1)
-    scale = np.where(flat, 0.0, np.sqrt(count * above) / np.abs(below))
-    return location, scale
+@njit(cache=True, nogil=True, error_model="numpy")
+def _biweight(row):  # type: ignore[no-untyped-def]
+    """Biweight location and scale of a sorted row."""
+    middle = _quantile(row, 0.5)
+    mad = _mad(row, middle)
+    if mad == 0.0:
+        return middle, 0.0
+    weights = 0.0
+    offset = 0.0
+    above = 0.0
+    below = 0.0
+    for k in range(row.shape[0]):
+        d = row[k] - middle
+        u2 = (d / (LOCATION_TUNING * mad)) ** 2
+        if u2 < 1.0:
+            w = (1.0 - u2) ** 2
+            weights += w
+            offset += w * d
+        u2 = (d / (SCALE_TUNING * mad)) ** 2
+        if u2 < 1.0:
+            above += d * d * (1.0 - u2) ** 4
+            below += (1.0 - u2) * (1.0 - 5.0 * u2)
+    return middle + offset / weights, np.sqrt(row.shape[0] * above) / abs(below)
 
 
-def _median_of_kept(values: NDArray[np.float64], count: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Median of the ``count`` smallest values of each row."""
-    ordered = np.sort(values, axis=1)
-    row = np.arange(values.shape[0])
-    middle: NDArray[np.float64] = 0.5 * (ordered[row, (count - 1) // 2] + ordered[row, count // 2])
-    return middle
+@njit(cache=True, nogil=True, error_model="numpy")
+def _count_beyond(row, limit):  # type: ignore[no-untyped-def]
+    """How many values of a sorted row are below -limit or above limit."""
+    return np.searchsorted(row, -limit) + row.shape[0] - np.searchsorted(row, limit, side="right")
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _point_rows(dz, out):  # type: ignore[no-untyped-def]
+    n = dz.shape[1]
+    for g in range(dz.shape[0]):
+        row = dz[g]
+        median = _quantile(row, 0.5)
+        width = (_quantile(row, 0.75) - _quantile(row, 0.25)) / IQR_TO_SIGMA
+        mean = 0.0
+        for k in range(n):
+            mean += row[k] - median
+        mean /= n
+        square = 0.0
+        for k in range(n):
+            square += (row[k] - median - mean) ** 2
+        first, last = _clip(row, median)
+        location, scale = _biweight(row[first:last])
+        out[0, g] = median
+        out[1, g] = MAD_TO_SIGMA * _mad(row, median)
+        out[2, g] = width
+        out[3, g] = np.sqrt(square / n)
+        out[4, g] = _count_beyond(row, max(_MIN_OUTLIER, 3.0 * width)) / n
+        out[5, g] = location
+        out[6, g] = scale
+        out[7, g] = _count_beyond(row, CLIP_SIGMA * scale) / n
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def _pit_rows(pit, out):  # type: ignore[no-untyped-def]
+    n = pit.shape[1]
+    for g in range(pit.shape[0]):
+        row = pit[g]
+        distance = 0.0
+        square = 1.0 / (12.0 * n)
+        logs = 0.0
+        for i in range(n):
+            u = row[i]
+            distance = max(distance, (i + 1) / n - u, u - i / n)
+            square += ((2 * i + 1) / (2.0 * n) - u) ** 2
+            low = min(max(u, _PIT_CLIP), 1.0 - _PIT_CLIP)
+            logs += (2 * i + 1) * np.log(low) + (2 * (n - i) - 1) * np.log1p(-low)
+        out[0, g] = distance
+        out[1, g] = square
+        out[2, g] = -n - logs / n
