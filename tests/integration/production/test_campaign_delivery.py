@@ -84,7 +84,7 @@ def package(waiting, root):
 def test_draft_was_built_before_the_sign_off(package, root):
     assert verify_package(root / "draft").ok
     set_state(root / "draft", "internal", by="A. Name")
-    with pytest.raises(SequencePointError, match="before step7 .* was signed"):
+    with pytest.raises(SequencePointError, match=r"before step7 .* was signed"):
         set_state(root / "draft", "released", by="A. Name")
 
 
