@@ -37,8 +37,10 @@ def render_page(template: str, **values: Any) -> str:
 
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     environment.filters |= {"number": format_number, "count": _count, "words": _words, "percent": _percent}
-    style = Markup(_text("report.css"))  # noqa: S704 - our own file
-    return environment.from_string(_text(template)).render(style=style, version=pzcenter.__version__, **values)
+    text = (resources.files("pzcenter.validation") / template).read_text(encoding="utf-8")
+    css = resources.files("pzcenter.data") / "pages" / "report.css"
+    style = Markup(css.read_text(encoding="utf-8"))  # noqa: S704 - our own file
+    return environment.from_string(text).render(style=style, version=pzcenter.__version__, **values)
 
 
 def figure_uri(figure: Figure) -> str:
@@ -46,10 +48,6 @@ def figure_uri(figure: Figure) -> str:
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", metadata={"Software": None})
     return "data:image/png;base64," + base64.b64encode(buffer.getvalue()).decode("ascii")
-
-
-def _text(name: str) -> str:
-    return resources.files("pzcenter.validation").joinpath(name).read_text(encoding="utf-8")
 
 
 def _count(value: int) -> str:
