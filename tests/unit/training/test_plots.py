@@ -235,3 +235,12 @@ def test_a_target_without_objects_in_cells(report):
     for name in ("plot_coverage_map", "plot_coverage_cells", "plot_coverage_magnitude", "plot_coverage_distance"):
         ax = getattr(plots, name)(empty, ax=Figure().subplots())
         assert ax.texts[0].get_text().startswith("no ")
+
+
+def test_separations_from_a_histogram():
+    values = np.random.default_rng(0).rayleigh(0.1, 5000)
+    counts, edges = np.histogram(values, bins=50, range=(0.0, 0.75))
+    ax = plots.plot_separations(histogram=(counts, edges), ax=Figure().subplots())
+    assert ax.patches[0].get_data().values.tolist() == counts.tolist()
+    median = float(ax.lines[0].get_label().split()[1])
+    assert median == pytest.approx(np.median(values), abs=0.002)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 import pyarrow.compute as pc
 
 from pzcenter.catalogs.columns import float_column, require_columns
@@ -16,10 +17,9 @@ from pzcenter.training.surveys import FLAG_MEANINGS, TYPE_MEANINGS
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, PALE, PURPLE, SKY, SURVEY_COLOURS, VERMILION
 
 if TYPE_CHECKING:
-    import pyarrow as pa
     from numpy.typing import NDArray
 
-__all__ = ["FLAG_COLOURS", "Part", "bands_of", "galaxies", "magnitudes", "numbers", "parts_of"]
+__all__ = ["FLAG_COLOURS", "Part", "bands_of", "galaxies", "magnitudes", "numbers", "parts_of", "texts"]
 
 FLAG_COLOURS = {4: BLUE, 3: SKY, 2: ORANGE, 1: VERMILION, 0: BLACK, 6: PURPLE}
 """From sure to unsure; 6 are stars."""
@@ -120,11 +120,11 @@ def parts_of(table: pa.Table, by: str | None, *, n_top: int = len(SURVEY_COLOURS
     if by == "z_flag":
         return _by_flag(numbers(table, by))
     if by == "survey":
-        return _by_survey(_texts(table, by), min(n_top, len(SURVEY_COLOURS)))
+        return _by_survey(*texts(table, by), min(n_top, len(SURVEY_COLOURS)))
     known = {"z_type": TYPE_COLOURS, "split": SPLIT_COLOURS}.get(by)
     if known is None:
         raise UsageError(f"by {by!r} is not known; survey, z_flag, z_type and split are accepted")
-    return _by_text(_texts(table, by), known)
+    return _by_text(*texts(table, by), known)
 
 
 def _by_flag(flag: NDArray[np.float64]) -> list[Part]:
@@ -136,30 +136,41 @@ def _by_flag(flag: NDArray[np.float64]) -> list[Part]:
     return [part for part in parts if part.n]
 
 
-def _by_survey(names: NDArray[np.str_], n_top: int) -> list[Part]:
-    values, code, counts = np.unique(names, return_inverse=True, return_counts=True)
-    order = np.argsort(-counts, kind="stable")
+def _by_survey(values: list[str], code: NDArray[np.int64], n_top: int) -> list[Part]:
+    order = np.argsort(-np.bincount(code, minlength=len(values)), kind="stable")
     # One survey too many is drawn by itself only where there is a colour for it.
     shown = order if order.size <= n_top else order[: n_top - 1]
-    parts = [
-        Part(str(values[place]), colour, code == place) for place, colour in zip(shown, SURVEY_COLOURS, strict=False)
-    ]
+    parts = [Part(values[place], colour, code == place) for place, colour in zip(shown, SURVEY_COLOURS, strict=False)]
     if order.size > shown.size:
         rest = ~np.isin(code, shown)
         parts.append(Part(f"{order.size - shown.size} other surveys", GREY, rest))
     return parts
 
 
-def _by_text(names: NDArray[np.str_], colours: dict[str, str]) -> list[Part]:
+def _by_text(there: list[str], code: NDArray[np.int64], colours: dict[str, str]) -> list[Part]:
     further = [GREEN, PURPLE, SKY, BLACK, GREY]
-    values = [*colours, *sorted(set(names.tolist()) - set(colours) - {UNKNOWN}), UNKNOWN]
+    values = [*colours, *sorted(set(there) - set(colours) - {UNKNOWN}), UNKNOWN]
     parts = []
     for place, value in enumerate(values):
         colour = PALE if value == UNKNOWN else colours.get(value, further[place % len(further)])
-        parts.append(Part(TYPE_MEANINGS.get(value, value), colour, names == value))
+        if value in there:
+            parts.append(Part(TYPE_MEANINGS.get(value, value), colour, code == there.index(value)))
     return [part for part in parts if part.n]
 
 
-def _texts(table: pa.Table, name: str) -> NDArray[np.str_]:
-    column = pc.fill_null(table.column(name).cast("string"), UNKNOWN)
-    return np.asarray(column.to_numpy(zero_copy_only=False), dtype=np.str_)
+def texts(table: pa.Table, name: str) -> tuple[list[str], NDArray[np.int64]]:
+    """Values of a column of text, sorted, and which of them each row has; what is missing is "not known".
+
+    Raises
+    ------
+    ColumnError
+        No such column.
+    """
+    require_columns([name], table.column_names, "the table")
+    column = pc.fill_null(table.column(name).cast(pa.string()), UNKNOWN)
+    encoded = pc.dictionary_encode(column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column)
+    encoded = encoded.combine_chunks() if isinstance(encoded, pa.ChunkedArray) else encoded
+    found = encoded.dictionary.to_pylist()
+    values = sorted(found)
+    place = np.array([values.index(value) for value in found], dtype=np.int64)
+    return values, place[np.asarray(encoded.indices)] if table.num_rows else np.empty(0, dtype=np.int64)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .columns import galaxies, numbers, parts_of
+from .columns import galaxies, numbers, parts_of, texts
 from .redshifts import z_edges
 from .style import axes_or_new, bins_for, dress, legend, no_data, plain, steps
 
@@ -49,16 +49,14 @@ def plot_surveys(table: pa.Table, *, by: str = "z_flag", share: bool = True, ax:
     ax = axes_or_new(ax, height=5.0)
     if not table.num_rows:
         return no_data(ax, "no redshifts")
-    names = np.asarray(table.column("survey").cast("string").fill_null("not known").to_pylist(), dtype=np.str_)
-    values, code = np.unique(names, return_inverse=True)
-    counts = np.bincount(code)
-    order = np.argsort(-counts, kind="stable")
+    values, code = texts(table, "survey")
+    order = np.argsort(-np.bincount(code, minlength=len(values)), kind="stable")
     if order.size > _MOST:
         shown = order[: _MOST - 1]
-        code = np.where(np.isin(code, shown), code, values.size)
-        values = np.append(values, f"{order.size - shown.size} others")
-        order = np.append(shown, values.size - 1)
-    bars = [(str(values[place]), code == place) for place in order]
+        code = np.where(np.isin(code, shown), code, len(values))
+        values.append(f"{order.size - shown.size} others")
+        order = np.append(shown, len(values) - 1)
+    bars = [(values[place], code == place) for place in order]
     _bars(ax, bars, parts_of(table, by), share=share)
     dress(ax, xlabel="share of rows, %" if share else "rows", title=f"{table.num_rows:,} rows", grid=False)
     return ax
