@@ -22,6 +22,7 @@ from pzcenter.science.association import (
     likelihood_ratio,
     one_to_one,
     position_error,
+    propagate_positions,
 )
 from pzcenter.science.friends import ARCSEC, unit_vectors
 from pzcenter.science.sky import MAX_ORDER, healpix29, healpix_at_order, margin_order, pixel_neighbours, pixel_range_29
@@ -33,7 +34,7 @@ if TYPE_CHECKING:
 
     from pzcenter.catalogs.readers import Catalog, Partition
 
-__all__ = ["MAX_MATCH_RADIUS_ARCSEC", "CrossmatchResult", "MatchStatistics", "crossmatch"]
+__all__ = ["MAX_MATCH_RADIUS_ARCSEC", "CrossmatchResult", "MatchStatistics", "ProperMotion", "crossmatch"]
 
 MAX_MATCH_RADIUS_ARCSEC = 60.0
 DENSITY_ORDER = 11
@@ -45,6 +46,23 @@ SIGNIFICANT = 5.0
 N_CANDIDATES = 20_000_000
 """Most candidates that are looked at in one go."""
 Mode = Literal["nearest", "k", "all"]
+
+
+@dataclass(frozen=True, eq=False)
+class ProperMotion:
+    """How positions move.
+
+    Parameters
+    ----------
+    pmra, pmdec : ndarray, (n_positions,)
+        mas/yr, ``pmra`` with the factor cos(dec); NaN is no motion.
+    years : ndarray, (n_positions,), or float
+        From the epoch of the positions to that of the catalogue.
+    """
+
+    pmra: NDArray[np.float64]
+    pmdec: NDArray[np.float64]
+    years: NDArray[np.float64] | float
 
 
 @dataclass(frozen=True)
@@ -63,7 +81,9 @@ class MatchStatistics:
         Positions with several objects within the radius.
     n_shared : int
         Objects of the result that several positions have.
-    n_objects_read, n_partitions, n_partitions_read : int
+    n_objects_read, n_objects_no_position : int
+        Objects that were looked at, and those of them without a position.
+    n_partitions, n_partitions_read : int
     radius_arcsec, median_separation_arcsec : float
     offset_ra_arcsec, offset_dec_arcsec : float
         Median of object minus position.
@@ -89,6 +109,7 @@ class MatchStatistics:
     n_ambiguous: int
     n_shared: int
     n_objects_read: int
+    n_objects_no_position: int
     n_partitions: int
     n_partitions_read: int
     radius_arcsec: float
@@ -137,6 +158,7 @@ class _Found:
     counts: list[NDArray[np.int64]] = field(default_factory=list)
     background: list[NDArray[np.float64]] = field(default_factory=list)
     n_objects: int = 0
+    n_bad_objects: int = 0
     n_read: int = 0
 
 
@@ -150,6 +172,7 @@ def crossmatch(
     k: int = 1,
     columns: Sequence[str] = (),
     names: ObjectColumns | None = None,
+    motion: ProperMotion | None = None,
     one_to_one_only: bool = False,
     use_likelihood: bool = False,
     sigma_arcsec: float | None = None,
@@ -172,8 +195,11 @@ def crossmatch(
         Further columns of the catalogue to bring along.
     names : ObjectColumns, optional
         Columns of ids, positions and magnitude; found from the catalogue's mapping by default.
+    motion : ProperMotion, optional
+        Of the positions, which are brought to the epoch of the catalogue first.
     one_to_one_only : bool
-        No object belongs to two positions: as many pairs as possible, the cheapest in sum.
+        Among the pairs of the mode, no object belongs to two positions and no position to two objects: as many pairs
+        as possible, the cheapest in sum.
     use_likelihood : bool
         Rank by likelihood ratios of distance and magnitude in place of distance.
     sigma_arcsec : float, optional
@@ -198,7 +224,10 @@ def crossmatch(
     chosen = names or object_columns(catalog)
     if use_likelihood and chosen.mag is None:
         raise UsageError("likelihood ratios need the magnitude or flux of the objects: name the column")
-    small = _Small(np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64), radius_arcsec)
+    ra, dec = np.asarray(ra, dtype=np.float64), np.asarray(dec, dtype=np.float64)
+    if motion is not None:
+        ra, dec = propagate_positions(ra, dec, motion.pmra, motion.pmdec, motion.years)
+    small = _Small(ra, dec, radius_arcsec)
     wanted = [each for each in catalog.partitions if small.touches(each)]
     found = _Found()
     for number, partition in enumerate(wanted):
@@ -305,6 +334,7 @@ def _match_partition(
     found.n_objects += table.num_rows
     ra, dec = names.position(table)
     good = np.flatnonzero(np.isfinite(ra) & np.isfinite(dec) & (np.abs(dec) <= 90.0))
+    found.n_bad_objects += table.num_rows - good.size
     if not good.size:
         return
     ra, dec = ra[good], dec[good]
@@ -429,15 +459,16 @@ def _each_once(row: NDArray[np.int64], ids: NDArray[np.int64]) -> NDArray[np.int
 
 
 def _choose(pairs: pa.Table, mode: Mode, k: int, *, one_to_one_only: bool) -> pa.Table:
-    if one_to_one_only and pairs.num_rows:
-        by = "reliability" if "reliability" in pairs.column_names else "separation_arcsec"
-        cost = pairs.column(by).to_numpy().astype(np.float64)
-        cost = 1.0 - cost if by == "reliability" else cost
-        mask = one_to_one(pairs.column("row").to_numpy(), pairs.column("objectId").to_numpy(), cost)
-        return pairs.filter(pa.array(mask))
-    if mode == "all":
+    """Pairs of the mode; of these, where it is asked for, no object and no position twice."""
+    if mode != "all":
+        pairs = pairs.filter(pc.less_equal(pairs.column("rank"), 1 if mode == "nearest" else k))
+    if not one_to_one_only or not pairs.num_rows:
         return pairs
-    return pairs.filter(pc.less_equal(pairs.column("rank"), 1 if mode == "nearest" else k))
+    by = "reliability" if "reliability" in pairs.column_names else "separation_arcsec"
+    cost = pairs.column(by).to_numpy().astype(np.float64)
+    cost = 1.0 - cost if by == "reliability" else cost
+    mask = one_to_one(pairs.column("row").to_numpy(), pairs.column("objectId").to_numpy(), cost)
+    return pairs.filter(pa.array(mask))
 
 
 def _area_arcsec2(found: _Found) -> float:
@@ -470,7 +501,8 @@ def _statistics(  # noqa: PLR0917 - one caller, in this order
         "n_positions": small.n_positions, "n_no_position": small.n_positions - small.rows.size,
         "n_matched": int(np.unique(kept.column("row").to_numpy()).size), "n_pairs": kept.num_rows,
         "n_pairs_within": pairs.num_rows, "n_ambiguous": int((within > 1).sum()), "n_shared": int((times > 1).sum()),
-        "n_objects_read": found.n_objects, "n_partitions": n_partitions, "n_partitions_read": found.n_read,
+        "n_objects_read": found.n_objects, "n_objects_no_position": found.n_bad_objects,
+        "n_partitions": n_partitions, "n_partitions_read": found.n_read,
         "radius_arcsec": small.radius_arcsec, "median_separation_arcsec": _median(separation),
         "offset_ra_arcsec": _median(east), "offset_dec_arcsec": _median(north),
         "chance_expected": float(chance_probability(np.full(density.size, small.radius_arcsec), density).mean()),

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from pzcenter.catalogs import convert, open_catalog
-from pzcenter.catalogs.crossmatch import crossmatch
+from pzcenter.catalogs.crossmatch import ProperMotion, crossmatch
 from pzcenter.errors import EmptyTableError, UsageError
 from pzcenter.science.association import propagate_positions
 from pzcenter.science.sky import angular_separation
@@ -191,3 +191,33 @@ def test_offset_is_told(tmp_path):
     statistics = crossmatch(ra, dec, open_catalog(write(objects, tmp_path, "file"))).statistics
     assert statistics.offset_dec_arcsec == pytest.approx(0.4, abs=0.01)
     assert any("declination" in text for text in statistics.warnings)
+
+
+def test_positions_are_brought_to_the_epoch_of_the_catalogue(tmp_path):
+    pq.write_table(pa.table({"objectId": [7], "ra": [10.0], "dec": [60.0]}), tmp_path / "o.parquet")
+    ra, dec = np.array([10.0 - 2 / 3600 / np.cos(np.radians(60.0))]), np.array([60.0])
+    catalog = open_catalog(tmp_path / "o.parquet")
+    assert crossmatch(ra, dec, catalog, radius_arcsec=1.0).pairs.num_rows == 0
+    motion = ProperMotion(np.array([200.0]), np.array([np.nan]), 10.0)
+    made = crossmatch(ra, dec, catalog, radius_arcsec=1.0, motion=motion)
+    assert made.pairs.column("objectId").to_pylist() == [7]
+    assert made.statistics.median_separation_arcsec < 0.001
+
+
+def test_objects_without_position_are_counted(tmp_path):
+    pq.write_table(
+        pa.table({"objectId": [1, 2, 3], "ra": [10.0, None, 11.0], "dec": [0.0, 0.0, -999.0]}), tmp_path / "o.parquet"
+    )
+    made = crossmatch(np.array([10.0]), np.array([0.0]), open_catalog(tmp_path / "o.parquet"))
+    assert made.statistics.n_objects_no_position == 2
+
+
+def test_the_nearest_of_an_object_wins(tmp_path):
+    pq.write_table(
+        pa.table({"objectId": [1, 2], "ra": [10.0, 10.0 + 0.9 / 3600], "dec": [0.0, 0.0]}), tmp_path / "o.parquet"
+    )
+    ra = np.array([10.0, 10.0 + 0.1 / 3600])
+    made = crossmatch(ra, np.zeros(2), open_catalog(tmp_path / "o.parquet"), one_to_one_only=True)
+    assert made.pairs.column("row").to_pylist() == [0]
+    both = crossmatch(ra, np.zeros(2), open_catalog(tmp_path / "o.parquet"), one_to_one_only=True, mode="all")
+    assert both.pairs.column("objectId").to_pylist() == [1, 2]
