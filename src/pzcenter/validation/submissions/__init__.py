@@ -20,6 +20,7 @@ from .nz_challenge import (
     write_nz_estimate,
 )
 from .opening import FORMATS, OpenedSubmissions, open_submission, open_submissions
+from .scoring import pdf_chunks
 from .submission import Submission, SubmissionChunk
 from .tally import ReadingTally
 
@@ -43,6 +44,7 @@ __all__ = [
     "open_challenge_submission",
     "open_submission",
     "open_submissions",
+    "pdf_chunks",
     "read_bin_assignment",
     "read_nz_estimate",
     "unpack",

@@ -39,6 +39,8 @@ __all__ = ["FORMATS", "OpenedSubmissions", "open_submission", "open_submissions"
 
 MAX_WIDTH = 100_000
 """Values of one column per object: a density has hundreds of points, some have thousands."""
+MAX_ROWS = 1_000_000_000
+"""No truth set has as many; a file may state more rows than it holds."""
 SUBMISSION_SUFFIXES = (".hdf5", ".h5", ".parquet", ".parq", ".pq", ".fits", ".fit", ".csv", ".csv.gz")
 
 
@@ -97,7 +99,7 @@ def open_submission(
         )
     grid = None if z_grid is None else check_redshifts(z_grid, "z_grid")
     columns, form = FORMATS[format or _format_of(path, kind)](path, grid)
-    _check_widths(columns)
+    _check_size(columns)
     said_name, said = package_texts(path) if path.is_dir() else (None, "")
     if form is not None and grid is None:
         grid = form.z_grid
@@ -298,7 +300,9 @@ def _ids_of_file(path: Path) -> NDArray[np.int64]:
     return np.concatenate(found)
 
 
-def _check_widths(columns: Columns) -> None:
+def _check_size(columns: Columns) -> None:
+    if columns.n_rows > MAX_ROWS:
+        raise ShapeError(f"{columns.path} states {columns.n_rows} rows; accepted are {MAX_ROWS}")
     for name, width in columns.widths.items():
         if width is not None and width > MAX_WIDTH:
             raise ShapeError(f"{columns.path}: {name!r} has {width} values per object; accepted are {MAX_WIDTH}")

@@ -27,6 +27,8 @@ __all__ = ["CHUNK_ROWS", "Submission", "SubmissionChunk"]
 
 CHUNK_ROWS = 16_384
 """Objects read at a time: 40 MB on 301 points in double precision."""
+MAX_CHUNK_VALUES = 1 << 25
+"""Of one column in one piece: 256 MB in double precision."""
 POINT_ORDER = ("z_best", "z_mode", "z_median", "z_mean")
 """Which point estimate counts as the one of the submission: the first that it has."""
 
@@ -134,7 +136,7 @@ class Submission:
         Parameters
         ----------
         size : int
-            Objects at a time.
+            Objects at a time; fewer where each has very many values.
 
         Yields
         ------
@@ -148,6 +150,8 @@ class Submission:
         self.tally = ReadingTally()
         names = [*(self.form.columns if self.form else ()), *self.points.values()]
         names += [] if self.id_column is None else [self.id_column]
+        width = max((self.columns.widths[name] or 1 for name in names), default=1)
+        size = min(size, max(MAX_CHUNK_VALUES // width, 1))
         first = 0
         for rows in self.columns.batches(list(dict.fromkeys(names)), size):
             chunk = self._chunk(rows, first)
