@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pzcenter.errors import DuplicateIdError, EmptyTableError, GridError, ShapeError
+from pzcenter.errors import ColumnError, DuplicateIdError, EmptyTableError, GridError, ShapeError
 from pzcenter.science import metrics, packing, pz
 from pzcenter.science.pz.grid import integral
 
@@ -62,6 +62,8 @@ class MetricChunk(PdfChunk):
     ------
     ShapeError
         The arrays do not fit each other.
+    ColumnError
+        A covariate is not of numbers.
     """
 
     covariates: Mapping[str, NDArray[Any]] = field(default_factory=dict)
@@ -72,6 +74,8 @@ class MetricChunk(PdfChunk):
         for name, value in self.covariates.items():
             if np.shape(value) != (self.pdf.shape[0],):
                 raise ShapeError(f"covariate {name!r} must be ({self.pdf.shape[0]},); got {np.shape(value)}")
+            if np.asarray(value).dtype.kind not in "fiub":
+                raise ColumnError(f"covariate {name!r} must be numbers; got {np.asarray(value).dtype}")
         if self.pdf_true is not None and self.pdf_true.shape != self.pdf.shape:
             raise ShapeError(f"pdf_true must be {self.pdf.shape}, as pdf; got {self.pdf_true.shape}")
 

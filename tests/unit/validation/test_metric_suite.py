@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -253,3 +255,13 @@ def test_cost_of_a_block():
     assert cost.cpu_s >= 0.0
     assert cost.wall_s > 0.0
     assert cost.peak_bytes > 1e7
+
+
+# --- the page
+
+
+def test_the_page_names_every_metric_and_its_example_runs(capsys):
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "metrics.md").read_text(encoding="utf-8")
+    assert sorted(name for name in SUITE if f"`{name}`" not in page) == []
+    exec(re.search(r"```python\n(.*?)```", page, re.DOTALL)[1], {})
+    assert "crps" in capsys.readouterr().out

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pzcenter.errors import DuplicateIdError, EmptyTableError, GridError, ShapeError
+from pzcenter.errors import ColumnError, DuplicateIdError, EmptyTableError, GridError, ShapeError
 from pzcenter.science import metrics, packing, pz
 from pzcenter.validation import PdfChunk, collect_sample
 from pzcenter.validation.streamed_metrics import (
@@ -158,6 +158,8 @@ def test_stacks_are_cut_at_multiples_of_their_cells(chunk):
 def test_wrong_arguments_are_refused(chunk):
     with pytest.raises(ShapeError, match="covariate 'ebv'"):
         MetricChunk(chunk.pdf, chunk.z_grid, chunk.z_spec, covariates={"ebv": np.zeros(3)})
+    with pytest.raises(ColumnError, match="must be numbers"):
+        MetricChunk(chunk.pdf, chunk.z_grid, chunk.z_spec, covariates={"field": np.full(chunk.z_spec.size, "ecdfs")})
     with pytest.raises(ShapeError, match="pdf_true"):
         MetricChunk(chunk.pdf, chunk.z_grid, chunk.z_spec, pdf_true=chunk.pdf[:3])
     with pytest.raises(GridError):
