@@ -1,6 +1,6 @@
 """All metrics of p(z) on 301 points, in a stream, beside qp's own evaluation of the same objects.
 
-    python benchmarks/validation_metrics.py [--quick] [--n-obj N] [--n-peer N]
+    python benchmarks/metrics.py [--quick] [--n-obj N] [--n-peer N]
 
 Ours, timed on all objects: every metric of the suite, overall with errors, as functions of redshift, magnitude, colour,
 E(B-V), tract (one for 700 objects) and number of bands with errors, tomographic bins, verdicts. The bars are a million
