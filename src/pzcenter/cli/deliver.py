@@ -23,7 +23,10 @@ EXAMPLES = (
 )
 BUILD_EXAMPLES = (
     ("pz deliver build first package", "of a campaign, as a draft"),
-    ("pz deliver build first package --state released --by 'Your Name' --about about.yaml", "with authors, contacts and licence"),
+    (
+        "pz deliver build first package --state released --by 'Your Name' --about about.yaml",
+        "with authors, contacts and licence",
+    ),
     ("pz deliver build --catalog release/template package", "of a finished catalogue, without a campaign"),
     ("pz deliver build first package --embargo 2027-06-30 --embargoed-copy", "for a site that keeps it closed"),
 )

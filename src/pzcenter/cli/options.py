@@ -15,6 +15,7 @@ __all__ = [
     "MappingName",
     "Overwrite",
     "Settings",
+    "WithPage",
     "Workers",
     "ZMax",
 ]
@@ -26,6 +27,10 @@ FLAG = ""
 """Instead of a type beside the name of an option that takes no value."""
 
 Overwrite = Annotated[bool, typer.Option("--overwrite", metavar=FLAG, help="Replace what an earlier run left there.")]
+WithPage = Annotated[
+    bool,
+    typer.Option("--report/--no-report", metavar=FLAG, help="Make the page with figures, which takes some seconds."),
+]
 JsonOutput = Annotated[bool, typer.Option("--json", metavar=FLAG, help="Results as JSON on stdout, for programs.")]
 MappingName = Annotated[
     str | None,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pzcenter.cli.options import FLAG, JsonOutput, Overwrite
+from pzcenter.cli.options import FLAG, JsonOutput, Overwrite, WithPage
 from pzcenter.cli.verbs import add_verb, verb_group
 
 if TYPE_CHECKING:
@@ -284,6 +284,7 @@ def combine(
     cache: CacheDir = None,
     offline: Offline = False,
     refresh: Refresh = False,
+    page: WithPage = True,
     overwrite: Overwrite = False,
     as_json: JsonOutput = False,
 ) -> None:
@@ -300,7 +301,7 @@ def combine(
     console = stderr()
     try:
         product, made = build_redshifts(
-            config, directory, changes={"mode": mode} if mode else None, overwrite=overwrite,
+            config, directory, changes={"mode": mode} if mode else None, overwrite=overwrite, with_page=page,
             fetcher=Fetcher(cache, offline, refresh),
             progress=lambda done, n: console.print(f"read {done} of {n} catalogues") if n > N_SHOWN else None,
         )  # fmt: skip

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from pzcenter.cli.options import JsonOutput, MappingName, Overwrite
+from pzcenter.cli.options import JsonOutput, MappingName, Overwrite, WithPage
 from pzcenter.cli.verbs import add_verb, verb_group
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def make(
     config: Annotated[Path, typer.Argument(metavar="CONFIG", help="Settings, such as 'init' writes.")],
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="New directory of the product.")],
     *,
+    page: WithPage = True,
     overwrite: Overwrite = False,
     as_json: JsonOutput = False,
 ) -> None:
@@ -64,7 +65,7 @@ def make(
             said.add((stage, tenth))
             console.print(f"{stage}: {done} of {n_all}")
 
-    product, made = build_training_set(config, directory, overwrite=overwrite, progress=tell)
+    product, made = build_training_set(config, directory, overwrite=overwrite, with_page=page, progress=tell)
     if as_json:
         print_json(product.report)
         return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,18 +14,19 @@ import yaml
 
 from pzcenter.errors import ConfigError
 from pzcenter.training.combine import combine, read_combine_config
-from pzcenter.training.make import make_training_set, read_training_config
-from pzcenter.training.product import open_product, write_product
+from pzcenter.training.make import CoverageConfig, make_training_set, read_training_config, target_of
+from pzcenter.training.product import CONFIG_NAME, REPORT_PAGE, open_product, write_product
+from pzcenter.training.report import training_report_html
 from pzcenter.training.sources import fetch
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     import pyarrow as pa
 
     from pzcenter.training.combine import Combined
-    from pzcenter.training.make import TrainingSet
+    from pzcenter.training.make import TrainingConfig, TrainingSet
     from pzcenter.training.product import Product
     from pzcenter.training.redshift_source import RedshiftSource
 
@@ -80,6 +82,7 @@ def build_redshifts(
     changes: dict[str, Any] | None = None,
     fetcher: Fetcher | None = None,
     overwrite: bool = False,
+    with_page: bool = True,
     command: Sequence[str] | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> tuple[Product, Combined]:
@@ -95,6 +98,8 @@ def build_redshifts(
         Settings in place of those of the file.
     fetcher : Fetcher, optional
     overwrite : bool
+    with_page : bool
+        Make the page with figures, which takes some seconds.
     command : sequence of str, optional
         For the provenance.
     progress : callable, optional
@@ -115,8 +120,16 @@ def build_redshifts(
     fetcher = fetcher or Fetcher()
     made = combine(config, fetch=fetcher, progress=progress)
     inputs = [Path(source.path) for source in config.sources if source.path is not None]
+    texts = {}
+    if with_page:
+        texts[REPORT_PAGE] = training_report_html(
+            redshifts=made.table, combine=made.report, title="Redshifts of many surveys",
+            command=_rebuild("specz combine", directory), versions=_versions(),
+            checksums={each.name: each.sha256 for each in made.report.sources if each.sha256},
+        )  # fmt: skip
     product = write_product(
         directory, "redshift", made.table, config=_yaml(config), started=started, task="specz combine",
+        texts=texts,
         report=made.report.as_dict() | {"fetched": fetcher.facts}, inputs=[*inputs, *fetcher.files],
         surveys=pc.unique(made.table.column("survey")).to_pylist(), overwrite=overwrite, command=command,
     )  # fmt: skip
@@ -128,6 +141,7 @@ def build_training_set(
     directory: str | os.PathLike[str],
     *,
     overwrite: bool = False,
+    with_page: bool = True,
     command: Sequence[str] | None = None,
     progress: Callable[[str, int, int], None] | None = None,
 ) -> tuple[Product, TrainingSet]:
@@ -135,7 +149,7 @@ def build_training_set(
 
     Parameters
     ----------
-    config_path, directory, overwrite, command
+    config_path, directory, overwrite, with_page, command
         As for :func:`build_redshifts`.
     progress : callable, optional
         Called with the stage, what is done and all.
@@ -159,12 +173,40 @@ def build_training_set(
         report["redshifts"] = open_product(redshifts).report
     counts, edges = np.histogram(made.separations, bins=50, range=(0.0, config.match.radius_arcsec))
     report["separations"] = {"counts": counts.tolist(), "edges_arcsec": edges.tolist()}
+    base = open_product(redshifts) if (redshifts / "manifest.json").is_file() else None
+    texts = {}
+    if with_page:
+        texts[REPORT_PAGE] = training_report_html(
+            training=made.table, redshifts=None if base is None else base.table(), target=_target(config),
+            combine=report.get("redshifts"), match=made.match, selection=made.selection, split=made.split,
+            subsample=made.subsamples, coverage=made.coverage, separations=report["separations"],
+            title="Training set", command=_rebuild("training make", directory), versions=_versions(),
+            checksums={} if base is None else {base.table_path.name: base.sha256},
+        )  # fmt: skip
     product = write_product(
-        directory, "training_set", made.table, config=_yaml(config), started=started, task="training make",
-        report=report, inputs=[redshifts, Path(config.objects)], surveys=surveys, overwrite=overwrite,
-        command=command,
+        directory, "training_set", made.table, texts=texts, config=_yaml(config), started=started,
+        task="training make", report=report, inputs=[redshifts, Path(config.objects)], surveys=surveys,
+        overwrite=overwrite, command=command,
     )  # fmt: skip
     return product, made
+
+
+def _target(config: TrainingConfig) -> Callable[[], Iterator[pa.Table]]:
+    """Catalogue that the training set is for, piece by piece."""
+    settings = config.coverage or CoverageConfig()
+    path = Path(settings.target or config.objects)
+    mapping = settings.mapping if settings.target else config.mapping
+    return lambda: target_of(path, mapping, n_max=settings.n_max, deredden=config.deredden)
+
+
+def _rebuild(verb: str, directory: str | os.PathLike[str]) -> list[str]:
+    """What to type to make a product again."""
+    return ["pz", *verb.split(), f"{Path(directory).name}/{CONFIG_NAME}", "again"]
+
+
+def _versions() -> dict[str, str]:
+    """Of what decides about the numbers."""
+    return {name: version(name) for name in ("pzcenter", "numpy", "scipy", "pyarrow")}
 
 
 def _yaml(config: Any) -> str:

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
     from pzcenter.catalogs import ConversionReport
 
-__all__ = ["CONFIG_NAME", "Product", "export_product", "open_product", "write_product"]
+__all__ = ["CONFIG_NAME", "REPORT_PAGE", "Product", "export_product", "open_product", "write_product"]
 
 CONFIG_NAME, REPORT_NAME, CITATIONS_NAME, SCHEMA_NAME, README_NAME = (
     "config.yaml", "report.json", "citations.bib", "schema.yaml", "README.md",
 )  # fmt: skip
+REPORT_PAGE = "report.html"
 
 
 @dataclass(frozen=True)
@@ -282,6 +283,7 @@ def _readme(table_name: str, table: pa.Table, surveys: Sequence[str]) -> str:
         f"| `{SCHEMA_NAME}` | its columns: types, units, UCDs, what they mean (Felis) |",
         f"| `{CONFIG_NAME}` | all settings |",
         f"| `{REPORT_NAME}` | what was counted on the way |",
+        f"| `{REPORT_PAGE}` | the same for reading, with figures |",
         "| `provenance.json` | inputs with checksums, versions, command |",
         f"| `{CITATIONS_NAME}` | papers of the surveys |",
         "| `manifest.json` | SHA-256 of every file |",

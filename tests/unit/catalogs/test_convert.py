@@ -246,7 +246,7 @@ def _codes(table):
 
 class TestRefusals:
     def test_formats(self, source, tmp_path):
-        assert target_names() == ["csv", "fits", "hats", "hdf5", "parquet", "pz_pdf", "qp", "rail"]
+        assert target_names() == ["csv", "fits", "hats", "hdf5", "parquet", "pz_pdf", "qp", "rail", "votable"]
         with pytest.raises(NotFoundError, match="accepted are"):
             convert(source, tmp_path / "x", "votable")
         with pytest.raises(UsageError, match=r"not clear from its name; end it in one of \.csv"):

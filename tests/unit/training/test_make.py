@@ -71,14 +71,17 @@ def test_the_product_of_redshifts(folder):
     schema = pq.read_schema(product.table_path)
     assert schema.field("ra").metadata[b"unit"] == b"deg"
     assert not list(folder.glob(".*unfinished"))
+    page = (folder / "redshifts" / "report.html").read_text()
+    assert "VUDS#1" in page
+    assert 'src="http' not in page
 
 
 def test_made_again_the_table_has_the_same_bytes(folder, tmp_path):
-    again, _ = build_redshifts(folder / "redshifts" / "config.yaml", tmp_path / "again")
+    again, _ = build_redshifts(folder / "redshifts" / "config.yaml", tmp_path / "again", with_page=False)
     assert again.sha256 == open_product(folder / "redshifts").sha256
     (tmp_path / "t.yaml").write_text(yaml.safe_dump(settings(folder).model_dump(mode="json")))
-    first, _ = build_training_set(tmp_path / "t.yaml", tmp_path / "first")
-    second, _ = build_training_set(tmp_path / "first" / "config.yaml", tmp_path / "second")
+    first, _ = build_training_set(tmp_path / "t.yaml", tmp_path / "first", with_page=False)
+    second, _ = build_training_set(tmp_path / "first" / "config.yaml", tmp_path / "second", with_page=False)
     assert first.sha256 == second.sha256
     assert first.report["redshifts"]["n_read"] == 4698
     assert sum(first.report["separations"]["counts"]) == first.report["match"]["n_pairs"]
@@ -177,10 +180,10 @@ def test_products_are_whole_or_not_there(folder, tmp_path, monkeypatch):
     (tmp_path / "mine").mkdir()
     (tmp_path / "mine" / "thesis.txt").write_text("do not touch")
     with pytest.raises(OutputExistsError, match="something else"):
-        build_redshifts(config, tmp_path / "mine", overwrite=True)
-    build_redshifts(config, tmp_path / "made")
+        build_redshifts(config, tmp_path / "mine", overwrite=True, with_page=False)
+    build_redshifts(config, tmp_path / "made", with_page=False)
     with pytest.raises(OutputExistsError, match="--overwrite"):
-        build_redshifts(config, tmp_path / "made")
+        build_redshifts(config, tmp_path / "made", with_page=False)
     before = open_product(tmp_path / "made").sha256
 
     def fail(*_words, **_more):
@@ -189,10 +192,10 @@ def test_products_are_whole_or_not_there(folder, tmp_path, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr("pzcenter.training.product.Manifest.write", fail)
         with pytest.raises(OSError, match="No space"):
-            build_redshifts(config, tmp_path / "made", overwrite=True)
+            build_redshifts(config, tmp_path / "made", with_page=False, overwrite=True)
     assert open_product(tmp_path / "made", verify=True).sha256 == before
     assert not list(tmp_path.glob(".*"))
-    build_redshifts(config, tmp_path / "made", overwrite=True, changes={"mode": "remove"})
+    build_redshifts(config, tmp_path / "made", with_page=False, overwrite=True, changes={"mode": "remove"})
     assert open_product(tmp_path / "made").report["n_lost"] > 0
     (tmp_path / "made" / "README.md").write_text("changed")
     with pytest.raises(ChecksumError, match=r"README\.md"):
@@ -202,7 +205,7 @@ def test_products_are_whole_or_not_there(folder, tmp_path, monkeypatch):
 @pytest.mark.parametrize("name", ["t.parquet", "t.fits", "t.csv", "t.vot"])
 def test_exports(folder, tmp_path, name):
     (tmp_path / "t.yaml").write_text(yaml.safe_dump(settings(folder, coverage=None).model_dump(mode="json")))
-    product, made = build_training_set(tmp_path / "t.yaml", tmp_path / "set")
+    product, made = build_training_set(tmp_path / "t.yaml", tmp_path / "set", with_page=False)
     report = export_product(tmp_path / "set", tmp_path / name, split="test")
     assert report.n_rows == made.split.n_rows["test"]
     if name.endswith(".vot"):
@@ -250,7 +253,7 @@ def test_commands(folder, tmp_path):
     assert pz("specz", "check", folder / "samples" / "vuds.parquet", "--survey", "VUDS", "--scale", "x").exit_code == 2
     assert pz("specz", "init", tmp_path / "c.yaml", f"{folder}/samples/vuds.parquet=VUDS").exit_code == 0
     assert pz("specz", "init", tmp_path / "c.yaml", f"{folder}/samples/vuds.parquet=VUDS").exit_code == 1
-    made = pz("specz", "combine", tmp_path / "c.yaml", tmp_path / "out", "--json")
+    made = pz("specz", "combine", tmp_path / "c.yaml", tmp_path / "out", "--json", "--no-report")
     assert made.exit_code == 0, made.output
     assert json.loads(made.stdout)["n_read"] == 698
     assert pz("specz", "combine", tmp_path / "c.yaml", tmp_path / "out2", "--mode", "blend").exit_code == 2

@@ -59,6 +59,7 @@ def plot_surveys(table: pa.Table, *, by: str = "z_flag", share: bool = True, ax:
     bars = [(values[place], code == place) for place in order]
     _bars(ax, bars, parts_of(table, by), share=share)
     dress(ax, xlabel="share of rows, %" if share else "rows", title=f"{table.num_rows:,} rows", grid=False)
+    ax.tick_params(axis="y", left=False, right=False)
     return ax
 
 
@@ -89,6 +90,7 @@ def plot_split(table: pa.Table, *, by: str = "survey", ax: Axes | None = None) -
         return no_data(ax, "no rows")
     _bars(ax, [(part.label, part.rows) for part in samples], parts_of(table, by), share=True)
     dress(ax, xlabel="share of rows, %", grid=False)
+    ax.tick_params(axis="y", left=False, right=False)
     return ax
 
 
@@ -111,7 +113,7 @@ def _bars(ax: Axes, bars: list[tuple[str, np.ndarray]], parts: list[Part], *, sh
     ax.set_xlim(0, 1.2 * float(left.max(initial=1.0)))
     if share:
         ax.set_xticks([0, 25, 50, 75, 100])
-    legend(ax, loc="upper left", bbox_to_anchor=(1.0, 1.0), frameon=False)
+    legend(ax, loc="upper center", bbox_to_anchor=(0.4, -0.13), ncols=3, frameon=False, handlelength=1.2)
 
 
 def plot_split_nz(table: pa.Table, *, ax: Axes | None = None) -> Axes:

@@ -133,7 +133,8 @@ def _draw(ax: Axes, image: NDArray[np.float64], window: SkyWindow, label: str) -
     )  # fmt: skip
     bar = ax.figure.colorbar(shown, ax=ax, orientation="horizontal", pad=0.03, aspect=40, shrink=0.8)
     bar.set_label(label, fontsize=10)
-    bar.ax.xaxis.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if high < 100 * low else (1.0,)))
+    subs = (1.0, 2.0, 5.0) if high < 10 * low else (1.0, 3.0) if high < 100 * low else (1.0,)
+    bar.ax.xaxis.set_major_locator(LogLocator(subs=subs))
     bar.ax.xaxis.set_major_formatter(FuncFormatter(lambda value, _: f"{value:,.6g}"))
     bar.ax.xaxis.set_minor_formatter(NullFormatter())
 
