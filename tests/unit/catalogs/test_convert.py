@@ -6,6 +6,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from astropy.io import fits
+from astropy.io.votable import parse_single_table
 from astropy.table import Table
 
 from pzcenter.catalogs import (
@@ -248,9 +249,19 @@ class TestRefusals:
     def test_formats(self, source, tmp_path):
         assert target_names() == ["csv", "fits", "hats", "hdf5", "parquet", "pz_pdf", "qp", "rail", "votable"]
         with pytest.raises(NotFoundError, match="accepted are"):
-            convert(source, tmp_path / "x", "votable")
+            convert(source, tmp_path / "x", "idl")
         with pytest.raises(UsageError, match=r"not clear from its name; end it in one of \.csv"):
             convert(source, tmp_path / "x")
+
+    def test_arrays_in_votable(self, tmp_path):
+        kind = pa.list_(pa.float64(), 2)
+        table = pa.table({"objectId": [1, 2, 3], "pair": pa.array([[0.5, None], None, [1.0, 2.0]], kind)})
+        pq.write_table(table, tmp_path / "t.parquet")
+        convert(tmp_path / "t.parquet", tmp_path / "t.vot")
+        back = parse_single_table(tmp_path / "t.vot").array["pair"]
+        np.testing.assert_array_equal(np.asarray(back[0]), [0.5, np.nan])
+        np.testing.assert_array_equal(np.asarray(back[2]), [1.0, 2.0])
+        assert back.mask[1].all()
 
     def test_arrays_in_text(self, source, tmp_path):
         with pytest.raises(ColumnError, match="'vector'"):

@@ -73,6 +73,8 @@ def export_votable(catalog: Catalog, path: Path, columns: Sequence[str]) -> int:
 def _field(field: pa.Field) -> str:
     metadata = {key.decode(): value.decode() for key, value in (field.metadata or {}).items()}
     words = {"name": field.name, "datatype": _datatype(field)}
+    if pa.types.is_fixed_size_list(field.type):
+        words["arraysize"] = str(field.type.list_size)
     words |= {key: metadata[key] for key in ("unit", "ucd") if metadata.get(key)}
     if words["datatype"] == "unicodeChar":
         words["arraysize"] = "*"
@@ -86,13 +88,21 @@ def _datatype(field: pa.Field) -> str:
     kind = field.type
     if pa.types.is_string(kind) or pa.types.is_large_string(kind):
         return "unicodeChar"
+    if pa.types.is_fixed_size_list(kind) and pa.types.is_floating(kind.value_type):
+        kind = kind.value_type
     if kind not in DATATYPES:
         raise ColumnError(f"column {field.name!r} of type {kind} has no counterpart in VOTable; choose other columns")
     return DATATYPES[kind]
 
 
 def _cells(column: Any) -> Any:
-    """Text of each value, missing ones empty."""
+    """Text of each value, missing ones empty; the elements of an array with blanks between."""
+    if pa.types.is_fixed_size_list(column.type):
+        elements = column.flatten()
+        text = pc.if_else(pc.is_valid(elements), _cells(elements), "NaN")
+        rows = pa.FixedSizeListArray.from_arrays(text, column.type.list_size).cast(pa.list_(pa.string()))
+        empty = pa.array([""] * len(column))
+        return pc.replace_with_mask(empty, pc.is_valid(column), pc.binary_join(rows, " "))
     if pa.types.is_boolean(column.type):
         column = pc.if_else(column, "T", "F")
     text = pc.cast(column, pa.string())
