@@ -25,7 +25,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent
 LOCKED = {".venv": "run", ".venv-test": "test", ".venv-reference": "reference"}
 OLDEST, NEWEST = (3, 11), (3, 13)
-EXTRAS = ("test", "lsdb", "qp", "dust", "production", "postgres", "training")
+EXTRAS = ("test", "lsdb", "qp", "dust", "production", "postgres", "training", "ml", "server")
 
 
 def main(arguments: list[str]) -> int:
