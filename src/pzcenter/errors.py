@@ -11,10 +11,12 @@ A message says what was wrong, the value that was seen, and what is accepted. On
 from __future__ import annotations
 
 __all__ = [
+    "AuthenticationError",
     "BandError",
     "ChecksumError",
     "ColumnError",
     "ConfigError",
+    "ConflictError",
     "DataIdError",
     "DuplicateIdError",
     "EmbargoError",
@@ -31,6 +33,10 @@ __all__ = [
     "OutputExistsError",
     "PZCenterError",
     "PartitionError",
+    "PermissionDeniedError",
+    "PreconditionError",
+    "QuotaError",
+    "RateLimitError",
     "RegistryError",
     "SchemaError",
     "SequencePointError",
@@ -180,6 +186,46 @@ class EmbargoError(UsageError):
     """A product that may not leave yet."""
 
     code = "embargo"
+
+
+class AuthenticationError(UsageError):
+    """Nobody is signed in: no token or session, or one that is unknown, expired or revoked."""
+
+    code = "authentication"
+
+
+class PermissionDeniedError(UsageError):
+    """Somebody is signed in who may not do this."""
+
+    code = "permission"
+
+
+class ConflictError(UsageError):
+    """A change that does not fit the state in which the thing is, such as one of a published product."""
+
+    code = "conflict"
+
+
+class PreconditionError(UsageError):
+    """A change of something that somebody else has changed meanwhile."""
+
+    code = "precondition"
+
+
+class QuotaError(UsageError):
+    """More than one user may keep or send."""
+
+    code = "quota"
+
+
+class RateLimitError(TransientError):
+    """More requests than one user may make in a while; ``retry_after_s`` says when to come again."""
+
+    code = "rate_limit"
+
+    def __init__(self, message: str, *, retry_after_s: float = 60.0) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
 
 
 class RegistryError(TransientError):

@@ -1,0 +1,1 @@
+"""Python client of a PZ Server: light, typed, sync and async."""

@@ -1,0 +1,1 @@
+"""Interfaces for programs: the first, which the client ``pzserver`` speaks, and the second, our own."""

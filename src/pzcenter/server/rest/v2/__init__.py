@@ -1,0 +1,1 @@
+"""Our own interface: OpenAPI, cursors, errors with stable codes, ETags."""

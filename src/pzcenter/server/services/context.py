@@ -1,0 +1,98 @@
+"""What the services stand on: settings, database, store."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pzcenter.errors import ConfigError
+from pzcenter.server.storage.database import Database
+from pzcenter.server.storage.store import FolderStore
+
+if TYPE_CHECKING:
+    from pzcenter.server.settings import ServerSettings
+    from pzcenter.server.storage.store import Store
+
+__all__ = ["NowAndThen", "Services", "open_services", "open_store"]
+
+NOTE_SECONDS = 300.0
+
+
+class NowAndThen:
+    """Says of each key whether it is time again; for what need not be written at every request.
+
+    Parameters
+    ----------
+    seconds : float
+        Between two times.
+    """
+
+    def __init__(self, seconds: float) -> None:
+        self._seconds = seconds
+        self._last: dict[object, float] = {}
+        self._lock = threading.Lock()
+
+    def due(self, key: object) -> bool:
+        """Whether it is time again for this key; then the clock starts anew."""
+        at = time.monotonic()
+        with self._lock:
+            if at - self._last.get(key, -self._seconds) < self._seconds:
+                return False
+            if len(self._last) > 10_000:
+                self._last.clear()
+            self._last[key] = at
+            return True
+
+
+@dataclass(frozen=True)
+class Services:
+    """What a function needs to serve.
+
+    Attributes
+    ----------
+    settings : ServerSettings
+    database : Database
+    store : Store
+    noted_tokens : NowAndThen
+        Whose last use has just been noted.
+    """
+
+    settings: ServerSettings
+    database: Database
+    store: Store
+    noted_tokens: NowAndThen = field(default_factory=lambda: NowAndThen(NOTE_SECONDS))
+
+    def close(self) -> None:
+        """Give connections back."""
+        self.database.close()
+
+
+def open_services(settings: ServerSettings) -> Services:
+    """Connect to the database and the store.
+
+    Parameters
+    ----------
+    settings : ServerSettings
+
+    Returns
+    -------
+    Services
+    """
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Services(settings, Database(settings.database), open_store(settings))
+
+
+def open_store(settings: ServerSettings) -> Store:
+    """The store that the settings name.
+
+    Raises
+    ------
+    ConfigError
+        An address of an unknown kind.
+    """
+    if "://" not in settings.store:
+        return FolderStore(Path(settings.store))
+    raise ConfigError(f"store_url {settings.store!r}: accepted are a folder and s3://bucket/prefix")

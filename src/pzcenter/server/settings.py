@@ -1,0 +1,159 @@
+"""All settings of a PZ Server, from a file and the environment."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from pzcenter.errors import ConfigError, NotFoundError
+
+__all__ = ["ENV_PREFIX", "SETTINGS_NAME", "OidcProvider", "ServerSettings", "read_settings"]
+
+ENV_PREFIX = "PZ_SERVER_"
+SETTINGS_NAME = "server.yaml"
+GIGABYTE = 2**30
+
+
+class OidcProvider(BaseModel):
+    """One identity provider that people may sign in with."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    name: str = Field(pattern=r"^[a-z0-9-]{1,32}$", description="Short name in addresses, such as 'rubin'.")
+    title: str = Field(description="What the button says.")
+    issuer: str = Field(description="Address of the provider; its discovery document lies below it.")
+    client_id: str
+    client_secret_file: Path | None = Field(default=None, description="File with the secret, where there is one.")
+    scopes: list[str] = Field(default=["openid", "profile", "email"])
+    rights_claim: str = Field(default="data_rights", description="Claim that lists the releases a person may see.")
+    groups_claim: str | None = Field(default=None, description="Claim that lists groups, where there is one.")
+    admits: bool = Field(
+        default=False, description="Everybody with a data right may come in; otherwise a coordinator approves."
+    )
+
+
+class ServerSettings(BaseSettings):
+    """Settings of a server. Each may stand in ``server.yaml`` or in the environment as ``PZ_SERVER_<NAME>``."""
+
+    model_config = SettingsConfigDict(env_prefix=ENV_PREFIX, extra="forbid", frozen=True, env_nested_delimiter="__")
+
+    data_dir: Path = Field(description="Directory of everything that the server keeps.")
+    database_url: SecretStr | None = Field(
+        default=None, description="postgresql://... of a site; SQLite in the data directory otherwise."
+    )
+    store_url: str | None = Field(
+        default=None, description="s3://bucket/prefix of a site; a folder in the data directory otherwise."
+    )
+    s3_endpoint: str | None = Field(default=None, description="Address of an S3 service that is not Amazon's.")
+    base_url: str = Field(default="http://127.0.0.1:8000", description="Address by which people reach the server.")
+    site_name: str = Field(default="PZ Server", description="Title of the pages.")
+    site_contact: str | None = Field(default=None, description="Address of the help desk.")
+    allowed_hosts: list[str] = Field(default=["127.0.0.1", "localhost", "[::1]"], description="Names of the host.")
+    trusted_proxies: list[str] = Field(default=[], description="Addresses of proxies whose headers are believed.")
+
+    local_accounts: bool = Field(default=True, description="People may have a password here.")
+    registration: Literal["closed", "invitation", "approval"] = Field(
+        default="invitation", description="How people without an account get one."
+    )
+    oidc: list[OidcProvider] = Field(default=[], description="Identity providers.")
+    session_hours: float = Field(default=12.0, gt=0, description="How long a sign-in lasts.")
+    token_days: int = Field(default=365, gt=0, description="Longest life of a token, days.")
+
+    max_upload_bytes: int = Field(default=20 * GIGABYTE, gt=0, description="Largest file.")
+    quota_bytes: int = Field(default=100 * GIGABYTE, gt=0, description="What one user may keep here.")
+    max_products: int = Field(default=10_000, gt=0, description="How many products one user may keep here.")
+    upload_hours: float = Field(default=72.0, gt=0, description="An unfinished upload is kept that long.")
+    requests_per_minute: int = Field(default=1200, gt=0, description="Per user.")
+    sign_ins_per_minute: int = Field(default=10, gt=0, description="Per address and per name.")
+    max_page_size: int = Field(default=1000, gt=0, description="Rows of one answer of the second interface.")
+    legacy_page_size: int = Field(
+        default=1_000_000, gt=0, description="Rows of one answer of the first interface, whose client reads one page."
+    )
+
+    job_workers: int = Field(default=1, ge=0, description="Jobs at the same time; 0 leaves them to other machines.")
+    job_memory_bytes: int = Field(default=4 * GIGABYTE, gt=0, description="Memory of one job.")
+    job_hours: float = Field(default=12.0, gt=0, description="Longest run of one job.")
+    object_catalogs: dict[str, Path] = Field(
+        default={}, description="Object catalogue of each release, for training sets made here."
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("base_url")
+    @classmethod
+    def _no_slash_at_the_end(cls, value: str) -> str:
+        if not value.startswith(("http://", "https://")):
+            raise ValueError(f"{value!r} is no http address")
+        return value.rstrip("/")
+
+    @property
+    def database(self) -> str:
+        """Address of the database."""
+        if self.database_url is not None:
+            return self.database_url.get_secret_value()
+        return f"sqlite:///{(self.data_dir / 'server.sqlite3').absolute()}"
+
+    @property
+    def store(self) -> str:
+        """Address of the store of file contents."""
+        return self.store_url or str((self.data_dir / "store").absolute())
+
+    @property
+    def secure_cookies(self) -> bool:
+        """Cookies travel by https only."""
+        return self.base_url.startswith("https://")
+
+
+def read_settings(data_dir: Path, **changes: Any) -> ServerSettings:
+    """Settings of the server that lives in a directory.
+
+    Parameters
+    ----------
+    data_dir : Path
+        With ``server.yaml``, as ``pz serve --init`` writes it.
+    **changes
+        In place of the file's; the environment comes before both.
+
+    Returns
+    -------
+    ServerSettings
+
+    Raises
+    ------
+    NotFoundError
+        No server was made there.
+    ConfigError
+        A setting is unknown or not accepted.
+    """
+    path = data_dir / SETTINGS_NAME
+    if not path.is_file():
+        raise NotFoundError(f"no server in {data_dir} ({SETTINGS_NAME} is missing); make one with: pz serve --init")
+    try:
+        settings = yaml.safe_load(path.read_text()) or {}
+        if not isinstance(settings, dict):
+            raise ConfigError(f"{path}: expected settings, one on each line, found a {type(settings).__name__}")
+        return _EnvironmentFirst(**(settings | {"data_dir": data_dir} | changes))
+    except yaml.YAMLError as error:
+        raise ConfigError(f"{path}: {error}") from error
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ConfigError(f"{path}: {faults}") from error
+
+
+class _EnvironmentFirst(ServerSettings):
+    """What the environment says holds against the file."""
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Sources, the strongest first."""
+        return env_settings, init_settings
