@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+from .board import leaderboard, write_leaderboard
 from .creation import create_challenge
 from .handing_out import PackReport, check_tree, pack
 from .layout import Challenge, open_challenge
@@ -22,6 +23,7 @@ __all__ = [
     "ScoreReport",
     "check_tree",
     "create_challenge",
+    "leaderboard",
     "open_challenge",
     "pack",
     "read_settings",
@@ -29,4 +31,5 @@ __all__ = [
     "scoring_version",
     "submit",
     "submit_many",
+    "write_leaderboard",
 ]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Annotated, Any
@@ -57,7 +58,7 @@ class BandSettings(BaseModel):
         title="Limits", description="Upper ends, from the narrowest band; unit of the metric.", min_length=1
     )
     symmetric: bool = Field(
-        default=False, title="Symmetric", description="Bands reach from -limit to limit instead of from 0."
+        default=False, title="Symmetric", description="Bands reach from -limit to limit; else they have no lower end."
     )
 
     @model_validator(mode="after")
@@ -72,12 +73,12 @@ class BandSettings(BaseModel):
     def band(self) -> ChallengeBand:
         """The bands as the scoring takes them."""
         name = SUITE[self.metric].challenge_name or self.metric
-        ends = tuple((-limit if self.symmetric else 0.0, limit) for limit in self.limits)
+        ends = tuple((-limit if self.symmetric else -math.inf, limit) for limit in self.limits)
         return ChallengeBand(self.metric, name, ends)
 
 
 def _desc_bands() -> tuple[BandSettings, ...]:
-    """Bands of the DESC p(z) challenge."""
+    """Bands of the DESC p(z) challenge, without its lower ends at 0: a perfect ``pit_ad_ksamp`` is below 0."""
     return tuple(
         BandSettings(metric=band.metric, limits=tuple(high for _, high in band.bands), symmetric=band.bands[0][0] < 0.0)
         for band in CHALLENGE_BANDS
