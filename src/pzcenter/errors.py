@@ -35,6 +35,7 @@ __all__ = [
     "PartitionError",
     "PermissionDeniedError",
     "PreconditionError",
+    "PreconditionMissingError",
     "QuotaError",
     "RateLimitError",
     "RegistryError",
@@ -210,6 +211,12 @@ class PreconditionError(UsageError):
     """A change of something that somebody else has changed meanwhile."""
 
     code = "precondition"
+
+
+class PreconditionMissingError(UsageError):
+    """A change that must say which state of the thing it was made for, and does not."""
+
+    code = "precondition_required"
 
 
 class QuotaError(UsageError):

@@ -8,7 +8,8 @@ __all__ = ["status_of"]
 
 BY_CODE = {
     "authentication": 401, "permission": 403, "embargo": 403, "not_found": 404, "conflict": 409,
-    "output_exists": 409, "merge_conflict": 409, "precondition": 412, "quota": 413, "rate_limit": 429,
+    "output_exists": 409, "merge_conflict": 409, "precondition": 412, "precondition_required": 428,
+    "quota": 413, "rate_limit": 429,
     "file_format": 422, "column": 422, "schema": 422, "missing_dependency": 501, "storage": 507,
 }  # fmt: skip
 
