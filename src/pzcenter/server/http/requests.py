@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import contextlib
+import secrets
 from typing import TYPE_CHECKING, Annotated, cast
 
 from fastapi import Depends, Request
 
-from pzcenter.errors import AuthenticationError
-from pzcenter.server.services.principal import NOBODY, Principal
+from pzcenter.errors import AuthenticationError, PermissionDeniedError
+from pzcenter.server.http.address import address_of
+from pzcenter.server.services.limits import limit_requests
+from pzcenter.server.services.principal import Principal
 from pzcenter.server.services.tokens import note_use, token_principal, web_principal
 
 if TYPE_CHECKING:
@@ -29,45 +32,66 @@ def somebody_or_nobody(request: Request) -> Principal:
     """Who asks: by a token in the header ``Authorization: Token ...`` (or ``Bearer ...``), or by a browser's cookie.
 
     A browser's request that changes something must carry its session's secret in ``X-CSRF-Token``; forms send it
-    as a field, which their handlers check.
+    as a field, which :mod:`pzcenter.server.http.forms` checks. Every request counts against the limit of who asks;
+    those of nobody, and of tokens that are not good, against the limit of the address.
 
     Raises
     ------
     AuthenticationError
-        A token or cookie is there and is not good.
+        A token is there and is not good.
+    RateLimitError
+        Too many requests.
     """
     services = services_of(request)
-    request_id = getattr(request.state, "request_id", None)
+    nobody = Principal(request_id=getattr(request.state, "request_id", None))
+    address = address_of(request)
+    try:
+        principal = _token_or_cookie(request, services, nobody)
+    except AuthenticationError:
+        limit_requests(services, nobody, address)
+        raise
+    somebody = getattr(request.state, "unproven", principal)
+    limit_requests(services, somebody, address)
+    return principal
+
+
+def _token_or_cookie(request: Request, services: Services, nobody: Principal) -> Principal:
     kind, _, secret = request.headers.get("authorization", "").partition(" ")
     if kind:
         if kind.lower() not in {"token", "bearer"} or not secret.strip():
             raise AuthenticationError("Invalid token header; expected 'Authorization: Token <token>'.")
         with services.database.reading() as session:
-            principal = token_principal(session, secret.strip(), request_id=request_id)
+            principal = token_principal(session, secret.strip(), request_id=nobody.request_id)
         _note(services, principal)
         return principal
     cookie = request.cookies.get(COOKIE)
     if not cookie:
-        return NOBODY
+        return nobody
     with services.database.reading() as session, contextlib.suppress(AuthenticationError):
-        principal, row = web_principal(session, cookie, request_id=request_id)
-        request.state.csrf = row.csrf
-        if request.method in SAFE_METHODS or request.headers.get("x-csrf-token") == row.csrf:
+        principal, row = web_principal(session, cookie, request_id=nobody.request_id)
+        request.state.csrf, request.state.session_id = row.csrf, row.id
+        sent = request.headers.get("x-csrf-token", "")
+        if request.method in SAFE_METHODS or secrets.compare_digest(sent.encode(), row.csrf.encode()):
             return principal
         request.state.unproven = principal
-    return NOBODY
+    return nobody
 
 
-def signed_in(principal: Annotated[Principal, Depends(somebody_or_nobody)]) -> Principal:
+def signed_in(request: Request, principal: Annotated[Principal, Depends(somebody_or_nobody)]) -> Principal:
     """Who asks, and not nobody.
 
     Raises
     ------
     AuthenticationError
+        Nobody is signed in.
+    PermissionDeniedError
+        A browser's request that changes something, without the secret of its session.
     """
-    if not principal.signed_in:
-        raise AuthenticationError("Authentication credentials were not provided.")
-    return principal
+    if principal.signed_in:
+        return principal
+    if hasattr(request.state, "unproven"):
+        raise PermissionDeniedError("this request lacks the secret of its session (X-CSRF-Token); load the page again")
+    raise AuthenticationError("Authentication credentials were not provided.")
 
 
 def _note(services: Services, principal: Principal) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pzcenter.errors import ConfigError
+from pzcenter.server.services.buckets import Buckets, Remembered
 from pzcenter.server.storage.database import Database
 from pzcenter.server.storage.store import FolderStore
 
@@ -58,12 +59,18 @@ class Services:
     store : Store
     noted_tokens : NowAndThen
         Whose last use has just been noted.
+    buckets : Buckets
+        How often each user and address may still ask.
+    came_in_from : Remembered
+        Names with the addresses that they signed in from.
     """
 
     settings: ServerSettings
     database: Database
     store: Store
     noted_tokens: NowAndThen = field(default_factory=lambda: NowAndThen(NOTE_SECONDS))
+    buckets: Buckets = field(default_factory=Buckets)
+    came_in_from: Remembered = field(default_factory=Remembered)
 
     def close(self) -> None:
         """Give connections back."""

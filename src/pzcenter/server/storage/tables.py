@@ -21,11 +21,12 @@ from pzcenter.server.storage.products import (
     ProductUser,
 )
 from pzcenter.server.storage.releases import Release, ReleaseRight
+from pzcenter.server.storage.sign_ins import SignInAttempt
 from pzcenter.server.storage.uploads import Upload
 
 __all__ = [
     "AuditEvent", "Base", "Blob", "Challenge", "Comment", "FilePart", "Group", "Identity", "Invitation", "Membership",
     "Pipeline", "Process", "ProcessInput", "Product", "ProductColumn", "ProductFile", "ProductGroup", "ProductLink",
-    "ProductTag", "ProductType", "ProductUser", "Release", "ReleaseRight", "Submission", "Token", "Upload", "User",
-    "WebSession",
+    "ProductTag", "ProductType", "ProductUser", "Release", "ReleaseRight", "SignInAttempt", "Submission", "Token",
+    "Upload", "User", "WebSession",
 ]  # fmt: skip
