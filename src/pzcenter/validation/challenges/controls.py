@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from .layout import Challenge
 
-__all__ = ["CONTROL_AUTHOR", "add_controls"]
+__all__ = ["CONTROL_AUTHOR", "add_controls", "control_grid"]
 
 CONTROL_AUTHOR = "control"
 
@@ -90,12 +90,12 @@ def _run(challenge: Challenge, scenario: str, name: str) -> Control:
         z_spec[known],
         test.with_bands(shared),
         names=(name,),
-        z_grid=_grid(float(z_spec[known].max())),
+        z_grid=control_grid(float(z_spec[known].max())),
     )
     return control
 
 
-def _grid(z_max: float) -> NDArray[np.float64]:
+def control_grid(z_max: float) -> NDArray[np.float64]:
     """Up to 3, or as far as the training set reaches, in steps of 0.01."""
     return np.linspace(0.0, last := max(3.0, math.ceil(10 * z_max + 1e-9) / 10), round(100 * last) + 1)
 

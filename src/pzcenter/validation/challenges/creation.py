@@ -10,7 +10,10 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from pzcenter.catalogs import FileRecord, Manifest, provenance_record, write_partition, write_provenance
+from pzcenter.catalogs.columns import float_column, int_column
 from pzcenter.catalogs.storage import file_sha256, storage_errors, write_text_atomically
 from pzcenter.errors import ConfigError, OutputExistsError
 
@@ -23,6 +26,9 @@ from .sources import read_sources, source_paths
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    import pyarrow as pa
+    from numpy.typing import NDArray
 
     from .blinding import BlindScenario
     from .settings import ChallengeSettings
@@ -147,9 +153,17 @@ def _write_tables(public: Path, tables: Path, settings: ChallengeSettings, base:
     truths: list[FileRecord] = []
     inputs: dict[Path, None] = {}
     first_id = 1
+    seen: list[dict[str, pa.Table]] = []
     for scenario in settings.scenarios:
         sources = read_sources(scenario, base)
         inputs |= dict.fromkeys(source_paths(scenario, base).values())
+        seen.append(
+            {
+                role: table.select(["objectId", "z_spec"])
+                for role, table in sources.items()
+                if "z_spec" in table.column_names
+            }
+        )
         made = blind_scenario(sources, scenario, key=key, first_id=first_id, mag_band=settings.scoring.mag_band)
         first_id += sum(table.num_rows for table in made.public.values())
         records += [
@@ -157,6 +171,7 @@ def _write_tables(public: Path, tables: Path, settings: ChallengeSettings, base:
         ]
         truths.append(write_partition(made.truth, tables, f"{scenario.name}.parquet", id_column="object_id"))
         _refuse_leaks(public / scenario.name, made)
+    _refuse_shared(settings.scenario_names, seen)
     counts = {record.path: record.n_rows or 0 for record in records}
     for name, text in (
         ("README.md", readme_text(settings, counts)),
@@ -170,6 +185,30 @@ def _write_tables(public: Path, tables: Path, settings: ChallengeSettings, base:
         for scratch in directory.rglob(".tmp"):
             shutil.rmtree(scratch, ignore_errors=True)
     return list(inputs)
+
+
+def _refuse_shared(names: Sequence[str], sources: Sequence[dict[str, pa.Table]]) -> None:
+    """No object of the test set of one scenario may stand, with its redshift, among what another one gives away.
+
+    Two catalogues may use one id for different objects; these differ in redshift.
+    """
+    for tested, own in zip(names, sources, strict=True):
+        secret = _objects(own["test"])
+        for shown, other in zip(names, sources, strict=True):
+            for role in set(other) - {"test"}:
+                n_shared = int(np.intersect1d(secret, _objects(other[role])).size)
+                if n_shared:
+                    raise ConfigError(
+                        f"{n_shared} objects of the test set of {tested!r} are in the {role} set of {shown!r}; none may be"
+                    )
+
+
+def _objects(table: pa.Table) -> NDArray[np.void]:
+    """Id and redshift of each object as one value."""
+    pairs = np.empty(table.num_rows, dtype=[("id", "<i8"), ("z", "<f8")])
+    pairs["id"] = int_column(table.column("objectId"), "objectId")
+    pairs["z"] = float_column(table.column("z_spec"))
+    return np.unique(pairs[np.isfinite(pairs["z"])])
 
 
 def _refuse_leaks(directory: Path, made: BlindScenario) -> None:

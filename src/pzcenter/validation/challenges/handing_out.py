@@ -76,8 +76,9 @@ def check_tree(challenge: Challenge) -> list[str]:
     names = challenge.settings.scenario_names
     allowed = {*TEXT_FILES, *(f"{name}/{file}" for name in names for file in (TRAINING, VALIDATION, TEST))}
     told += [f"{name} is not among the files for participants" for name in sorted(expected - allowed)]
+    shown = [challenge.public / name / file for name in names for file in (TRAINING, VALIDATION)]
+    others = [path for path in shown if path.is_file()]
     for name in names:
-        others = [path for file in (TRAINING, VALIDATION) if (path := challenge.public / name / file).is_file()]
         told += leaks_of(challenge.test_path(name), vault.table(name), training_paths=others)
     secrets = {"the key": vault.key.hex(), "the place of the truth": str(vault.directory)}
     for file in TEXT_FILES:

@@ -89,7 +89,11 @@ def leaks_of(test_path: Path, truth: pa.Table, *, training_paths: Iterable[Path]
             told += column_leaks(name, table.column(name), withheld)
     for path in training_paths:
         shared = _shared_objects(table, pq.read_table(path, partitioning=None))
-        told += [f"{shared} objects of {path.name} have the same photometry as one of the test set"] if shared else []
+        told += (
+            [f"{shared} objects of {path.parent.name}/{path.name} have the same photometry as one of the test set"]
+            if shared
+            else []
+        )
     return [f"{test_path.parent.name}/{test_path.name}: {sentence}" for sentence in told]
 
 
