@@ -199,7 +199,8 @@ def _refuse_shared(names: Sequence[str], sources: Sequence[dict[str, pa.Table]])
                 n_shared = int(np.intersect1d(secret, _objects(other[role])).size)
                 if n_shared:
                     raise ConfigError(
-                        f"{n_shared} objects of the test set of {tested!r} are in the {role} set of {shown!r}; none may be"
+                        f"{n_shared} objects of the test set of {tested!r} are in the {role} set of {shown!r}; "
+                        "none may be"
                     )
 
 

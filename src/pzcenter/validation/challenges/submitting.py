@@ -123,7 +123,9 @@ def submit(
         raise
 
 
-def submit_many(challenge: Challenge, paths: Iterable[str | os.PathLike[str]], **facts: Any) -> list[Outcome]:
+def submit_many(
+    challenge: Challenge, paths: Iterable[str | os.PathLike[str]], *, scenario: str | None = None, **facts: Any
+) -> list[Outcome]:
     """Hand in several submissions; one that is refused does not stop the others.
 
     Parameters
@@ -131,6 +133,8 @@ def submit_many(challenge: Challenge, paths: Iterable[str | os.PathLike[str]], *
     challenge : Challenge
     paths : iterable of path
         One submission each.
+    scenario : str, optional
+        That which a single file is for, where its name does not say.
     **facts
         Of :func:`submit`, for all of them.
 
@@ -142,7 +146,8 @@ def submit_many(challenge: Challenge, paths: Iterable[str | os.PathLike[str]], *
     outcomes = []
     for path in paths:
         try:
-            outcomes.append(Outcome(Path(path), record=submit(challenge, path, **facts)))
+            files = path if scenario is None else {scenario: path}
+            outcomes.append(Outcome(Path(path), record=submit(challenge, files, **facts)))
         except PZCenterError as error:
             outcomes.append(Outcome(Path(path), error=error))
         except Exception as error:  # noqa: BLE001 - a file that upsets a reader must not stop the others
