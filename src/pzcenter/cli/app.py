@@ -12,6 +12,7 @@ import pzcenter
 from pzcenter.cli import (
     bundle,
     catalog,
+    challenge,
     deliver,
     deliver_tiers,
     demo,
@@ -27,6 +28,7 @@ from pzcenter.cli import (
     specz,
     train,
     training,
+    validate,
 )
 from pzcenter.cli.failures import PzGroup, show_debug_log
 from pzcenter.cli.verbs import SETTINGS, add_verb, examples_text, verb_group
@@ -39,6 +41,7 @@ __all__ = ["app", "main"]
 START, MAIN_LINE, LOOK_UP = "Start here", "The main line", "Look up"
 TRAINING = "Training sets"
 PRODUCTION = "Production"
+VALIDATION = "Validation"
 
 EXAMPLES = (
     ("pz demo", "see everything once, on a simulated sky"),
@@ -117,6 +120,10 @@ add_verb(deliver_app, deliver.state, deliver.STATE_EXAMPLES)
 add_verb(deliver_app, deliver_tiers.send, deliver_tiers.SEND_EXAMPLES)
 app.add_typer(deliver_app, name="deliver", rich_help_panel=PRODUCTION)
 add_verb(app, provenance.provenance, provenance.EXAMPLES, panel=PRODUCTION)
+validate_app = verb_group("Hold photo-z results against true redshifts.", validate.EXAMPLES)
+add_verb(validate_app, validate.run, validate.RUN_EXAMPLES)
+app.add_typer(validate_app, name="validate", rich_help_panel=VALIDATION)
+app.add_typer(challenge.group, name="challenge", rich_help_panel=VALIDATION)
 add_verb(app, lists.methods, lists.METHODS_EXAMPLES, panel=LOOK_UP)
 add_verb(app, lists.mappings, lists.MAPPINGS_EXAMPLES, panel=LOOK_UP)
 

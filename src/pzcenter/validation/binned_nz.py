@@ -12,7 +12,7 @@ from pzcenter.science import metrics
 
 from .evaluate import MIN_BIN_OBJECTS
 from .metric_resamples import Resampler
-from .streamed_metrics import STACK_STEP
+from .streamed_metrics import ROUNDING, STACK_STEP
 from .table import MetricRow
 
 if TYPE_CHECKING:
@@ -112,7 +112,8 @@ def nz_rows(scores: ObjectScores, bins: TomographicBins, *, n_bootstrap: int = 1
     """
     if not scores.pdf:
         return []
-    assigned = metrics.assign_bins(scores.points["z_best"], bins.edges)
+    # An estimate on an edge, but for rounding, belongs to the cell above it, as in the sums of p(z).
+    assigned = metrics.assign_bins(scores.points["z_best"] + ROUNDING * STACK_STEP, bins.edges)
     resampler = Resampler(n_bootstrap, seed=seed)
     rows = []
     for i, (low, high) in enumerate(zip(bins.edges[:-1], bins.edges[1:], strict=True)):
@@ -175,7 +176,7 @@ def _resampled_distances(
     steps_per_cell = round(CELL / _FINE)
     fine = cells[0] + np.arange((cells.size - 1) * steps_per_cell + 1) * _FINE
     cumulative = _cumulative_of_cells(scores, first, last, fine)
-    cell = np.floor(scores.points["z_best"][drawn] / STACK_STEP + 1e-4).astype(np.int64)
+    cell = np.floor(scores.points["z_best"][drawn] / STACK_STEP + ROUNDING).astype(np.int64)
     cell = np.clip(cell - first, 0, last - first - 1)
     place = np.clip(((scores.z_spec[drawn] - fine[0]) / _FINE).astype(np.int64), 0, fine.size - 2)
     in_cell = np.array([np.bincount(row, minlength=last - first) for row in cell])

@@ -14,7 +14,7 @@ import numpy as np
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-__all__ = ["EXAMPLE_KINDS", "ExamplePdf", "ExamplePicker"]
+__all__ = ["EXAMPLE_KINDS", "ExamplePdf", "ExamplePicker", "scramble"]
 
 # How many of each kind make the 3 x 3 grid, and what each kind is.
 EXAMPLE_KINDS = {"good": 3, "broad": 2, "bimodal": 2, "wrong": 2}
@@ -85,7 +85,7 @@ class ExamplePicker:
             "bimodal": bimodal,
             "wrong": wrong,
         }
-        rank = _scramble(object_id)
+        rank = scramble(object_id)
         for kind, is_kind in kinds.items():
             candidates = np.flatnonzero(is_kind)
             first = candidates[np.argsort(rank[candidates], kind="stable")[:N_EXAMPLES]]
@@ -114,7 +114,7 @@ class ExamplePicker:
         return tuple(example for kind, n in wanted.items() for _, example in self._kept[kind][:n])
 
 
-def _scramble(object_id: NDArray[np.int64]) -> NDArray[np.uint64]:
+def scramble(object_id: NDArray[np.int64]) -> NDArray[np.uint64]:
     """Scatter ids evenly, the same way everywhere (splitmix64; Steele, Lea & Flood 2014, OOPSLA '14, 453)."""
     x = np.asarray(object_id).astype(np.int64).view(np.uint64) + np.uint64(0x9E3779B97F4A7C15)
     x = (x ^ (x >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)

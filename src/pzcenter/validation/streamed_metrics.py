@@ -23,7 +23,16 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["PDF_SCORES", "MetricChunk", "ObjectScores", "ScoreCollector", "join_scores", "score_chunks", "score_points"]
+__all__ = [
+    "PDF_SCORES",
+    "ROUNDING",
+    "MetricChunk",
+    "ObjectScores",
+    "ScoreCollector",
+    "join_scores",
+    "score_chunks",
+    "score_points",
+]
 
 PDF_SCORES = (
     "pit",
@@ -42,6 +51,9 @@ PDF_SCORES = (
 
 STACK_STEP = 0.01
 """Width of the cells in ``z_best`` in which p(z) are summed: the edges of any bins are multiples of it."""
+
+ROUNDING = 1e-4
+"""An estimate that lies this part of a cell below an edge is on the edge, but for single precision."""
 
 _BLOCK = 8192
 _DOUBLE = {"pit"}  # its tails reach to 1e-12 of one
@@ -360,7 +372,7 @@ class ScoreCollector:
     def _add_to_stack(self, pdf: NDArray[np.float32], z_grid: NDArray[np.float64], z_best: NDArray[np.float64]) -> None:
         from scipy.sparse import csr_array
 
-        cell = np.clip(np.floor(z_best / STACK_STEP + 1e-4), 0, self._stack.shape[0] - 1).astype(np.int64)
+        cell = np.clip(np.floor(z_best / STACK_STEP + ROUNDING), 0, self._stack.shape[0] - 1).astype(np.int64)
         chosen, row = np.unique(cell, return_inverse=True)
         order = np.argsort(row, kind="stable")
         ends = np.concatenate(([0], np.cumsum(np.bincount(row))))

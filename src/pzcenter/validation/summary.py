@@ -34,7 +34,8 @@ def summary_sentences(sample: ValidationSample, table: MetricTable, *, point: st
     -------
     list of str
     """
-    return [_accuracy(sample, table, point), _calibration(table), *_requirements(table)]
+    widths = [_calibration(table)] if table.select(metric="coverage_68", axis="all") else []
+    return [_accuracy(sample, table, point), *widths, *_requirements(table)]
 
 
 def _accuracy(sample: ValidationSample, table: MetricTable, point: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .requirements import Requirement
 
-__all__ = ["MetricRow", "MetricTable", "Verdict", "format_number"]
+__all__ = ["MetricRow", "MetricTable", "Verdict", "format_number", "plain_json"]
 
 
 def format_number(value: float, *, digits: int = 4, signed: bool = False) -> str:
@@ -202,7 +202,7 @@ class MetricTable:
             for verdict in self.verdicts
         ]
         content = {"metrics": [asdict(row) for row in self.rows], "requirements": verdicts}
-        return json.dumps(_without_nan(content), indent=1, allow_nan=False)
+        return plain_json(content)
 
     def to_markdown(self) -> str:
         """Metrics of the whole sample, and the requirements, as two Markdown tables."""
@@ -221,11 +221,16 @@ class MetricTable:
         return "\n".join(lines) + "\n"
 
 
+def plain_json(content: Any) -> str:
+    """Strict JSON of plain values: numbers that are not defined are null."""
+    return json.dumps(_without_nan(content), indent=1, allow_nan=False)
+
+
 def _without_nan(content: Any) -> Any:
     if isinstance(content, float):
         return content if math.isfinite(content) else None
     if isinstance(content, dict):
         return {key: _without_nan(value) for key, value in content.items()}
-    if isinstance(content, list):
+    if isinstance(content, list | tuple):
         return [_without_nan(value) for value in content]
     return content

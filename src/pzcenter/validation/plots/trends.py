@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
     from pzcenter.validation.table import MetricRow, MetricTable
 
-__all__ = ["plot_trends"]
+__all__ = ["LINE_STYLES", "METRIC_LABELS", "plot_trends"]
 
-_METRICS = {
+METRIC_LABELS = {
     "bias": "bias\nmedian e",
     "sigma_iqr": "scatter\n" + r"$\sigma_{IQR}$ of e",
     "outlier_fraction_3sigma": "outliers, fraction\n" + r"$|e|>\max(0.06, 3\,\sigma_{IQR})$",
 }
-_LINES = {DMTN049.name: (VERMILION, "-."), LSST_SRD.name: (GREY, "--")}
+LINE_STYLES = {DMTN049.name: (VERMILION, "-."), LSST_SRD.name: (GREY, "--")}
 
 
 def plot_trends(table: MetricTable, *, point: str = "z_best", mag_band: str | None = None) -> Figure:
@@ -44,14 +44,14 @@ def plot_trends(table: MetricTable, *, point: str = "z_best", mag_band: str | No
     axis_labels = {"z_spec": "true redshift z_spec", "mag": f"{mag_band or ''} magnitude (AB)".strip()}
     shown = [axis for axis in axis_labels if table.select(axis=axis)]
     figure = new_figure(4.2 * len(shown), 7.4)
-    panels = figure.subplots(len(_METRICS), len(shown), sharex="col", sharey="row", squeeze=False)
-    for line, (metric, label) in enumerate(_METRICS.items()):
+    panels = figure.subplots(len(METRIC_LABELS), len(shown), sharex="col", sharey="row", squeeze=False)
+    for line, (metric, label) in enumerate(METRIC_LABELS.items()):
         for column, axis in enumerate(shown):
             axes = panels[line, column]
             rows = table.select(metric=metric, point=point, axis=axis)
             _band(axes, rows)
             _requirements(axes, metric)
-            last = line == len(_METRICS) - 1
+            last = line == len(METRIC_LABELS) - 1
             dress(axes, xlabel=axis_labels[axis] if last else "", ylabel=label if column == 0 else "")
         _limits(panels[line, 0], table, metric, point)
     handles, labels = panels[1, 0].get_legend_handles_labels()
@@ -81,7 +81,7 @@ def _requirements(axes: Axes, metric: str) -> None:
     axes.axhline(0.0, color="black", linewidth=0.8)
     for requirement in REQUIREMENTS:
         if requirement.metric == metric:
-            colour, style = _LINES[requirement.selection.name]
+            colour, style = LINE_STYLES[requirement.selection.name]
             for sign in (-1, 1) if metric == "bias" else (1,):
                 axes.axhline(
                     sign * requirement.limit,
