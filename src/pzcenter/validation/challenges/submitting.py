@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import hashlib
 import os
-import re
 import shutil
 import tempfile
 from dataclasses import asdict, dataclass
@@ -28,6 +27,7 @@ from pzcenter.errors import (
     InternalError,
     NotFoundError,
     PZCenterError,
+    UsageError,
 )
 from pzcenter.validation.submissions import align, open_submission
 from pzcenter.validation.submissions.opening import SUBMISSION_SUFFIXES
@@ -193,8 +193,7 @@ def _accepted(
             return read_record(there)
         _check_number(challenge, entry.facts.author, kind)
         files = tuple(
-            _checked(challenge, scenario, path, path.relative_to(scratch).as_posix(), digests[scenario])
-            for scenario, path in stored.items()
+            _checked(challenge, scenario, path, digests[scenario], root=scratch) for scenario, path in stored.items()
         )
         record = SubmissionRecord(
             submission_id=submission_id,
@@ -264,7 +263,15 @@ def _id_of(digests: Mapping[str, str]) -> str:
     return hashlib.sha256(lines.encode()).hexdigest()[:ID_DIGITS]
 
 
-def _checked(challenge: Challenge, scenario: str, path: Path, name: str, sha256: str) -> StoredFile:
+def _checked(challenge: Challenge, scenario: str, path: Path, sha256: str, *, root: Path) -> StoredFile:
+    """Look into a file; what is wrong with it is said without the directories of this machine."""
+    try:
+        return _read_whole(challenge, scenario, path, sha256, name=path.relative_to(root).as_posix())
+    except UsageError as error:
+        raise type(error)(str(error).replace(f"{path.parent}{os.sep}", "")) from error
+
+
+def _read_whole(challenge: Challenge, scenario: str, path: Path, sha256: str, *, name: str) -> StoredFile:
     """Read all of a file, and hold its ids against those of the test set."""
     submission = open_submission(path, name=scenario)
     test_ids = np.asarray(pq.read_table(challenge.test_path(scenario), columns=["objectId"], partitioning=None)[0])
@@ -327,12 +334,6 @@ def _record_refusal(
         time=moment.astimezone(UTC).isoformat(timespec="seconds"),
         files=digests,
         code=error.code,
-        reason=_without_path(str(error), challenge),
+        reason=str(error),
     )
     Journal(challenge.refused_path).append(asdict(refusal))
-
-
-def _without_path(text: str, challenge: Challenge) -> str:
-    """A reason may be shown to others: no directory of this machine."""
-    root = re.escape(str(challenge.directory / SUBMISSIONS))
-    return re.sub(rf"{root}/\.unfinished-[^/]+/predictions/", "", text)
