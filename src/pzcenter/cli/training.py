@@ -24,6 +24,10 @@ EXPORT_EXAMPLES = (
     ("pz training export training train.parquet --split train", "rows to train on"),
     ("pz training export training test.fits --split test", "rows to test with, as FITS"),
 )
+REPORT_EXAMPLES = (
+    ("pz training report training", "the page of a product, made again in training/report.html"),
+    ("pz training report training --out page.html", "the same in a file of its own"),
+)
 INFO_EXAMPLES = (("pz training info training", "what is in a training set, after a look at every checksum"),)
 
 
@@ -150,6 +154,27 @@ def export(
     stdout().print(f"{report.destination}: {report.n_rows:,} rows", markup=False, soft_wrap=True)
 
 
+def report(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Product of 'training make' or 'specz combine'.")],
+    *,
+    out: Annotated[
+        Path | None, typer.Option("--out", "-o", metavar="FILE", help="HTML file to write; DIR/report.html by default.")
+    ] = None,
+    overwrite: Overwrite = False,
+) -> None:
+    """Make the page of a finished product again: everything that was counted, with figures, in one HTML file.
+
+    Figures of redshifts or objects that are not there any more are left out, and the page says so.
+    """
+    from pzcenter.cli.screen import stderr, stdout
+    from pzcenter.training.product_page import make_product_page
+
+    page = make_product_page(directory, out, overwrite=overwrite)
+    for words in page.left_out:
+        stderr().print(f"warning: {words}", markup=False, soft_wrap=True)
+    stdout().print(f"{page.path}; open it in a browser", markup=False, soft_wrap=True)
+
+
 def info(
     directory: Annotated[Path, typer.Argument(metavar="DIR", help="Product of 'specz combine' or 'training make'.")],
     *,
@@ -190,5 +215,6 @@ group = verb_group("Training sets: match redshifts with objects, select, split, 
 add_verb(group, init, INIT_EXAMPLES)
 add_verb(group, make, MAKE_EXAMPLES)
 add_verb(group, rehearse, REHEARSE_EXAMPLES)
+add_verb(group, report, REPORT_EXAMPLES)
 add_verb(group, export, EXPORT_EXAMPLES)
 add_verb(group, info, INFO_EXAMPLES)

@@ -12,16 +12,17 @@ import numpy as np
 import pyarrow.compute as pc
 import yaml
 
+import pzcenter
 from pzcenter.errors import ConfigError
 from pzcenter.training.combine import combine, read_combine_config
-from pzcenter.training.make import CoverageConfig, make_training_set, read_training_config, target_of
-from pzcenter.training.product import CONFIG_NAME, REPORT_PAGE, open_product, write_product
-from pzcenter.training.report import training_report_html
+from pzcenter.training.make import make_training_set, read_training_config
+from pzcenter.training.product import REPORT_PAGE, open_product, write_product
+from pzcenter.training.product_page import PACKAGES, page_of_redshifts, page_of_training_set, target_catalogue
 from pzcenter.training.sources import fetch
 
 if TYPE_CHECKING:
     import os
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Sequence
 
     import pyarrow as pa
 
@@ -120,17 +121,16 @@ def build_redshifts(
     fetcher = fetcher or Fetcher()
     made = combine(config, fetch=fetcher, progress=progress)
     inputs = [Path(source.path) for source in config.sources if source.path is not None]
+    inputs += [Path(name) for name in config.survey_files]
+    report = made.report.as_dict() | {"fetched": fetcher.facts}
     texts = {}
     if with_page:
-        texts[REPORT_PAGE] = training_report_html(
-            redshifts=made.table, combine=made.report, title="Redshifts of many surveys",
-            command=_rebuild("specz combine", directory), versions=_versions(),
-            checksums={each.name: each.sha256 for each in made.report.sources if each.sha256},
-        )  # fmt: skip
+        texts[REPORT_PAGE] = page_of_redshifts(
+            made.table, report, directory=directory, versions=_versions(), made_at=started
+        )
     product = write_product(
         directory, "redshift", made.table, config=_yaml(config), started=started, task="specz combine",
-        texts=texts,
-        report=made.report.as_dict() | {"fetched": fetcher.facts}, inputs=[*inputs, *fetcher.files],
+        texts=texts, report=report, inputs=[*inputs, *fetcher.files],
         surveys=pc.unique(made.table.column("survey")).to_pylist(), overwrite=overwrite, command=command,
     )  # fmt: skip
     return product, made
@@ -169,44 +169,39 @@ def build_training_set(
     surveys = pc.unique(made.table.column("survey")).to_pylist()
     report = made.as_dict()
     redshifts = Path(config.redshifts)
-    if (redshifts / "manifest.json").is_file():
-        report["redshifts"] = open_product(redshifts).report
+    base = open_product(redshifts) if (redshifts / "manifest.json").is_file() else None
+    if base is not None:
+        report["redshifts"] = base.report
+        report["redshift_table"] = {base.table_path.name: base.sha256}
     counts, edges = np.histogram(made.separations, bins=50, range=(0.0, config.match.radius_arcsec))
     report["separations"] = {"counts": counts.tolist(), "edges_arcsec": edges.tolist()}
-    base = open_product(redshifts) if (redshifts / "manifest.json").is_file() else None
     texts = {}
     if with_page:
-        texts[REPORT_PAGE] = training_report_html(
-            training=made.table, redshifts=None if base is None else base.table(), target=_target(config),
-            combine=report.get("redshifts"), match=made.match, selection=made.selection, split=made.split,
-            subsample=made.subsamples, coverage=made.coverage, separations=report["separations"],
-            title="Training set", command=_rebuild("training make", directory), versions=_versions(),
-            checksums={} if base is None else {base.table_path.name: base.sha256},
+        texts[REPORT_PAGE] = page_of_training_set(
+            made.table, report, redshifts=None if base is None else base.table(), target=target_catalogue(config),
+            directory=directory, versions=_versions(), made_at=started,
         )  # fmt: skip
     product = write_product(
         directory, "training_set", made.table, texts=texts, config=_yaml(config), started=started,
-        task="training make", report=report, inputs=[redshifts, Path(config.objects)], surveys=surveys,
+        task="training make", report=report, inputs=_files_read(config), surveys=surveys,
         overwrite=overwrite, command=command,
     )  # fmt: skip
     return product, made
 
 
-def _target(config: TrainingConfig) -> Callable[[], Iterator[pa.Table]]:
-    """Catalogue that the training set is for, piece by piece."""
-    settings = config.coverage or CoverageConfig()
-    path = Path(settings.target or config.objects)
-    mapping = settings.mapping if settings.target else config.mapping
-    return lambda: target_of(path, mapping, n_max=settings.n_max, deredden=config.deredden)
-
-
-def _rebuild(verb: str, directory: str | os.PathLike[str]) -> list[str]:
-    """What to type to make a product again."""
-    return ["pz", *verb.split(), f"{Path(directory).name}/{CONFIG_NAME}", "again"]
+def _files_read(config: TrainingConfig) -> list[Path]:
+    """Redshifts, objects, the target where it is another catalogue, and mapping files of the user."""
+    found = [Path(config.redshifts), Path(config.objects)]
+    mappings = [config.mapping]
+    if config.coverage is not None:
+        found += [Path(config.coverage.target)] if config.coverage.target else []
+        mappings.append(config.coverage.mapping)
+    found += [Path(name) for name in mappings if name is not None and Path(name).is_file()]
+    return list(dict.fromkeys(found))
 
 
 def _versions() -> dict[str, str]:
-    """Of what decides about the numbers."""
-    return {name: version(name) for name in ("pzcenter", "numpy", "scipy", "pyarrow")}
+    return {"pzcenter": pzcenter.__version__} | {name: version(name) for name in PACKAGES}
 
 
 def _yaml(config: Any) -> str:

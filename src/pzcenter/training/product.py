@@ -38,6 +38,7 @@ CONFIG_NAME, REPORT_NAME, CITATIONS_NAME, SCHEMA_NAME, README_NAME = (
     "config.yaml", "report.json", "citations.bib", "schema.yaml", "README.md",
 )  # fmt: skip
 REPORT_PAGE = "report.html"
+TABLES = ("redshift", "training_set")
 
 
 @dataclass(frozen=True)
@@ -192,10 +193,13 @@ def open_product(directory: str | os.PathLike[str], *, verify: bool = False) -> 
         A file is not what the manifest says.
     """
     path = Path(directory)
+    if not path.is_dir():
+        what = "is a file, and a product is a directory" if path.is_file() else "does not exist"
+        raise NotFoundError(f"{path} {what}; 'pz specz combine' and 'pz training make' make products")
     manifest = verify_manifest(path) if verify else Manifest.read(path)
     name = manifest.table
     record = next((each for each in manifest.files if each.path == f"{name}.parquet"), None)
-    if record is None:
+    if name not in TABLES or record is None:
         raise FileFormatError(f"{path} is a data set of table {name!r}, and no redshifts or training set")
     try:
         report = json.loads((path / REPORT_NAME).read_text(encoding="utf-8"))
@@ -283,7 +287,7 @@ def _readme(table_name: str, table: pa.Table, surveys: Sequence[str]) -> str:
         f"| `{SCHEMA_NAME}` | its columns: types, units, UCDs, what they mean (Felis) |",
         f"| `{CONFIG_NAME}` | all settings |",
         f"| `{REPORT_NAME}` | what was counted on the way |",
-        f"| `{REPORT_PAGE}` | the same for reading, with figures |",
+        f"| `{REPORT_PAGE}` | the same for reading, with figures; `pz training report` makes it |",
         "| `provenance.json` | inputs with checksums, versions, command |",
         f"| `{CITATIONS_NAME}` | papers of the surveys |",
         "| `manifest.json` | SHA-256 of every file |",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pzcenter
 from pzcenter.catalogs.storage import write_text_atomically
+from pzcenter.errors import UsageError
 from pzcenter.training.report_inputs import report_inputs
 from pzcenter.training.report_parts import text_of
 from pzcenter.training.report_sections import sections_of
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
     from pzcenter.training.target_chunks import Target
 
-__all__ = ["make_training_report", "summary_sentences", "training_report_html"]
+__all__ = ["make_training_report", "summary_sentences", "training_report_html", "write_page"]
 
 
 def make_training_report(
@@ -40,6 +41,7 @@ def make_training_report(
     subsample: Any = None,
     coverage: Any = None,
     separations: ArrayLike | Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
     title: str = "Training set",
     command: str | Sequence[str] = "",
     checksums: Mapping[str, str] | None = None,
@@ -64,6 +66,8 @@ def make_training_report(
     separations : array_like or mapping, optional
         Of all matches, arcsec, or ``counts`` and ``edges_arcsec`` of their histogram; those of the training set by
         default.
+    notes : sequence of str
+        Shown among the warnings.
     title : str
     command : str or sequence of str
         What to type to make all this again.
@@ -82,16 +86,41 @@ def make_training_report(
     Raises
     ------
     UsageError
-        Something is no report of its step.
+        Something is no report of its step, or the path cannot be that of a file.
     StorageError
-        The file could not be written.
+        The disk refused.
     """
+    _refuse_no_file(Path(path))
     html = training_report_html(
         redshifts=redshifts, training=training, target=target, combine=combine, match=match, selection=selection,
-        split=split, subsample=subsample, coverage=coverage, separations=separations, title=title, command=command,
-        checksums=checksums, versions=versions, made_at=made_at,
+        split=split, subsample=subsample, coverage=coverage, separations=separations, notes=notes, title=title,
+        command=command, checksums=checksums, versions=versions, made_at=made_at,
     )  # fmt: skip
+    return write_page(path, html)
+
+
+def write_page(path: str | os.PathLike[str], html: str) -> Path:
+    """Write a page, whole or not at all.
+
+    Parameters
+    ----------
+    path : path
+        Of the HTML file; replaced when it exists.
+    html : str
+
+    Returns
+    -------
+    Path
+
+    Raises
+    ------
+    UsageError
+        The path cannot be that of a file.
+    StorageError
+        The disk refused.
+    """
     path = Path(path)
+    _refuse_no_file(path)
     write_text_atomically(path, html)
     return path
 
@@ -141,6 +170,15 @@ def training_report_html(
         summary=sentences_of(given),
         sections=sections,
     )
+
+
+def _refuse_no_file(path: Path) -> None:
+    """Say at once that a path cannot be written."""
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory; name a file, such as {path / 'report.html'}")
+    above = next(each for each in path.absolute().parents if each.exists())
+    if not above.is_dir():
+        raise UsageError(f"{path} cannot be written: {above} is a file, not a directory")
 
 
 def _text(room: str, *names: str) -> str:

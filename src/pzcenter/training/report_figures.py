@@ -83,6 +83,15 @@ def redshift_images(table: pa.Table, *, of: str) -> list[Image]:
     if "z_spec" not in there:
         return []
     found = []
+    if there.isdisjoint(_NZ_READING):
+        found.append(
+            draw(
+                lambda ax: plots.plot_nz(table, by=None, ax=ax),
+                title="Redshifts",
+                reading="Narrow peaks are structures, or lines that were taken for others.",
+                alt=f"Histogram of the redshifts of the {of}.",
+            )
+        )
     for by, words in (("survey", "survey"), ("z_flag", "quality"), ("z_type", "kind")):
         if by in there:
             found.append(

@@ -17,7 +17,7 @@ from pzcenter.training.subsample import SubsampleReport
 from pzcenter.training.target_chunks import names_of, random_rows
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from numpy.typing import ArrayLike
 
@@ -49,6 +49,8 @@ class ReportInputs:
         Arcsec.
     separation_counts : tuple of ndarray or None
         Counts and edges, in place of the distances.
+    notes : tuple of str
+        Shown among the warnings.
     """
 
     redshifts: pa.Table | None
@@ -63,6 +65,7 @@ class ReportInputs:
     coverage: CoverageReport | None
     separations: np.ndarray[Any, Any] | None = None
     separation_counts: tuple[ArrayLike, ArrayLike] | None = None
+    notes: tuple[str, ...] = ()
 
 
 def report_inputs(
@@ -77,6 +80,7 @@ def report_inputs(
     subsample: Any = None,
     coverage: Any = None,
     separations: ArrayLike | Mapping[str, Any] | None = None,
+    notes: Sequence[str] = (),
 ) -> ReportInputs:
     """Bring everything into one form.
 
@@ -90,6 +94,8 @@ def report_inputs(
     separations : array_like or mapping, optional
         Distances of all matches, arcsec, or ``counts`` and ``edges_arcsec`` of their histogram; those of the training
         set by default.
+    notes : sequence of str
+        Shown among the warnings.
 
     Returns
     -------
@@ -109,6 +115,7 @@ def report_inputs(
         _as_dict(match, "match", ("n_positions", "n_matched", "radius_arcsec")),
         _selection(selection), _rebuilt(SplitReport, split, "split"),
         [_rebuilt(SubsampleReport, each, "subsample") for each in several], _coverage(coverage), distances, counts,
+        tuple(notes),
     )  # fmt: skip
 
 

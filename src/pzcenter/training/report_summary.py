@@ -81,7 +81,7 @@ def uncaught(combine: dict[str, Any]) -> list[dict[str, Any]]:
 
 def warnings_of(inputs: ReportInputs) -> list[str]:
     """Warnings of all steps; those of a catalogue begin with its name."""
-    found: list[str] = []
+    found: list[str] = list(inputs.notes)
     if inputs.combine is not None:
         found += list(inputs.combine.get("warnings", ()))
         for source in inputs.combine["sources"]:

@@ -259,7 +259,7 @@ def test_commands(folder, tmp_path):
     assert pz("specz", "combine", tmp_path / "c.yaml", tmp_path / "out2", "--mode", "blend").exit_code == 2
     assert pz("training", "init", tmp_path / "t.yaml", folder / "redshifts", folder / "objects.parquet").exit_code == 0
     assert read_training_config(tmp_path / "t.yaml") == settings(folder)
-    made = pz("training", "make", tmp_path / "t.yaml", tmp_path / "set")
+    made = pz("training", "make", tmp_path / "t.yaml", tmp_path / "set", "--no-report")
     assert made.exit_code == 0, made.output
     assert "No galaxy is in two samples." in made.stdout
     looked = json.loads(pz("training", "info", tmp_path / "set", "--json").stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import re
 from dataclasses import replace
@@ -19,12 +20,15 @@ from pzcenter.errors import StorageError, UsageError
 from pzcenter.training.combine import CombineConfig, combine
 from pzcenter.training.coverage import coverage
 from pzcenter.training.report import make_training_report, summary_sentences, training_report_html
+from pzcenter.training.report_inputs import report_inputs
+from pzcenter.training.report_summary import warnings_of
 from pzcenter.training.select import SelectionConfig, select
 from pzcenter.training.split import split
 from pzcenter.training.subsample import SubsampleReport
 
 HOSTILE = "<script>alert('$x$')</script>\"&<img src=http://evil.example/x onerror=1>"
 VOID = {"meta", "img", "br", "link", "input", "hr"}
+STEPS = ("combine", "match", "selection", "split", "subsample", "coverage")
 MADE_AT = datetime(2026, 1, 2, 3, 4, tzinfo=UTC)
 MATCH = MatchStatistics(
     n_positions=400, n_no_position=0, n_matched=300, n_pairs=300, n_pairs_within=310, n_ambiguous=9, n_shared=2,
@@ -175,24 +179,27 @@ def test_numbers_are_those_of_the_reports(html, inputs):
         assert f"{name} {n} " in text
 
 
-def test_stored_reports_give_the_same_page(html, inputs):
-    stored = dict(inputs)
-    for name in ("combine", "match", "selection", "split", "subsample", "coverage"):
-        stored[name] = json.loads(json.dumps(inputs[name].as_dict(), default=lambda value: value.tolist()))
+def test_stored_reports_give_the_same_page(inputs):
+    # The tables are the same objects either way; without them there are fewer figures to draw.
+    given = {name: inputs[name] for name in STEPS}
+    stored = {
+        name: json.loads(json.dumps(report.as_dict(), default=lambda value: value.tolist()))
+        for name, report in given.items()
+    }
     stored["subsample"] = [stored["subsample"]]
-    again = training_report_html(
-        **stored, title=HOSTILE, command=["pz", "training", "make", HOSTILE], checksums={HOSTILE: "ab" * 32},
-        versions={"numpy": HOSTILE}, made_at=MADE_AT,
-    )  # fmt: skip
-    assert again == html
+    page = training_report_html(**given, made_at=MADE_AT)
+    assert Page(page).ids()[-3:] == ["coverage", "citations", "provenance"]
+    assert page.count("<img") == 3
+    assert training_report_html(**stored, made_at=MADE_AT) == page
 
 
 def test_a_target_in_pieces(inputs):
-    whole = inputs["target"]
+    whole, training = inputs["target"], inputs["training"].select(["flux_g", "flux_r"])
     pieces = training_report_html(
-        training=inputs["training"], target=lambda: iter([whole.slice(0, 1000), whole.slice(1000)]), made_at=MADE_AT
+        training=training, target=lambda: iter([whole.slice(0, 1000), whole.slice(1000)]), made_at=MADE_AT
     )
-    assert pieces == training_report_html(training=inputs["training"], target=whole, made_at=MADE_AT)
+    assert pieces == training_report_html(training=training, target=whole, made_at=MADE_AT)
+    assert pieces != training_report_html(training=training, target=whole.slice(1000), made_at=MADE_AT)
 
 
 def test_separations_from_a_stored_histogram():
@@ -247,20 +254,34 @@ def test_many_rows_make_no_large_page(inputs):
     assert len(training_report_html(redshifts=many, combine=inputs["combine"])) < 2_000_000
 
 
-def test_the_file_is_whole_or_not_there(tmp_path, inputs):
+def test_the_file_is_whole_or_not_there(tmp_path, inputs, monkeypatch):
     path = make_training_report(tmp_path / "report.html", match=inputs["match"], made_at=MADE_AT)
     assert path.read_text(encoding="utf-8").rstrip().endswith("</html>")
     assert "2026-01-02 03:04 UTC" in path.read_text(encoding="utf-8")
-    blocked = tmp_path / "report.html" / "below.html"
-    with pytest.raises(StorageError):
-        make_training_report(blocked, match=inputs["match"])
-    assert path.is_file()
+    before = path.read_bytes()
+    with pytest.raises(UsageError, match=r"report\.html is a file, not a directory"):
+        make_training_report(tmp_path / "report.html" / "below.html", match=inputs["match"])
+    with pytest.raises(UsageError, match="is a directory; name a file"):
+        make_training_report(tmp_path, match=inputs["match"])
+
+    def full(*_words):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr("pzcenter.catalogs.storage.HashingFile.sync", full)
+    with pytest.raises(StorageError, match="no space left"):
+        make_training_report(path, split=inputs["split"])
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_sentences_alone(inputs, combined):
     sentences = summary_sentences(**inputs)
     assert sentences[0].startswith("400 redshifts of 2 surveys, from 2 catalogues with 400 rows; ")
-    assert sentences[-1] == f"There are {len(combined.report.warnings) + 2} warnings below."
+    # One of the flags that no rule catches, one of the match; none is told twice.
+    assert combined.report.warnings == ("odd: no rule of ODD catches 100 rows, such as 78, 77",)
+    assert warnings_of(report_inputs(**inputs)) == [*combined.report.warnings, *MATCH.warnings]
+    assert sentences[-1] == "There are 2 warnings below."
+    assert summary_sentences(notes=["one is left out"]) == ["There is a warning below."]
     assert summary_sentences() == []
 
 
