@@ -197,7 +197,7 @@ def _score_line(challenge: Challenge, scored: _Scored, scenario: str) -> BoardLi
 def _points_range(band: ChallengeBand, value: float, margin: float) -> tuple[int, int]:
     """Fewest and most points of values within a margin."""
     here = band.score(value)
-    if not math.isfinite(margin):
+    if not (math.isfinite(value) and math.isfinite(margin)):
         return here, here
     low, high = value - margin, value + margin
     best = min(max(0.0, low), high)
