@@ -184,6 +184,9 @@ def _behind(query: ProductQuery, column: InstrumentedAttribute[Any], *, falls: b
             raise ValueError
         if isinstance(value, int) and abs(value) >= 2**63:
             raise ValueError
+        # Half a letter does not encode, and no database takes a NUL.
+        if isinstance(value, str) and ("\0" in value or not value.encode()):
+            raise ValueError
     except (ValueError, TypeError) as error:
         raise UsageError(f"the cursor does not fit the order {query.order!r}; begin anew without it") from error
     if falls:

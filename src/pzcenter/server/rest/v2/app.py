@@ -2,20 +2,32 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from fastapi import FastAPI, Request
 from fastapi.responses import JSONResponse
 
 import pzcenter
+from pzcenter.errors import PZCenterError, QuotaError
 from pzcenter.server.http.application import new_application
+from pzcenter.server.http.body_limit import BodyLimit
+from pzcenter.server.rest.v2.archives import router as archives
+from pzcenter.server.rest.v2.columns import router as columns
+from pzcenter.server.rest.v2.comments import router as comments
+from pzcenter.server.rest.v2.files import router as files
+from pzcenter.server.rest.v2.lineage import router as lineage
+from pzcenter.server.rest.v2.openapi import complete
+from pzcenter.server.rest.v2.product_list import router as product_list
+from pzcenter.server.rest.v2.product_types import router as product_types
+from pzcenter.server.rest.v2.products import router as products
+from pzcenter.server.rest.v2.sharing import router as sharing
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI, Request
-
-    from pzcenter.errors import PZCenterError
     from pzcenter.server.services.context import Services
 
 __all__ = ["api_app"]
+
+PROBLEM = "application/problem+json"
 
 
 def api_app(services: Services) -> FastAPI:
@@ -29,13 +41,42 @@ def api_app(services: Services) -> FastAPI:
     -------
     FastAPI
     """
-    return new_application(services, _tell, title="PZ Server", version=pzcenter.__version__)
+    app = new_application(services, _tell, title="PZ Server", version=pzcenter.__version__, openapi_url=None)
+    app.add_middleware(BodyLimit, refuse=_too_large)
+    # Routers in the order of the description.
+    app.include_router(product_list)
+    app.include_router(products)
+    app.include_router(product_types)
+    app.include_router(files)
+    app.include_router(archives)
+    app.include_router(columns)
+    app.include_router(sharing)
+    app.include_router(comments)
+    app.include_router(lineage)
+    app.add_api_route("/openapi.json", _describe, include_in_schema=False)
+    return app
+
+
+def _describe(request: Request) -> JSONResponse:
+    """The description of this interface; made at the first time that it is asked for."""
+    state = request.app.state
+    if getattr(state, "described", None) is None:
+        state.described = complete(request.app)
+    return JSONResponse(state.described)
+
+
+def _too_large(words: str, request_id: str | None) -> JSONResponse:
+    return JSONResponse(_problem(QuotaError(words), 413, request_id), 413, media_type=PROBLEM)
 
 
 def _tell(request: Request, error: PZCenterError, status: int) -> JSONResponse:
+    body = _problem(error, status, getattr(request.state, "request_id", None))
+    return JSONResponse(body, status, media_type=PROBLEM)
+
+
+def _problem(error: PZCenterError, status: int, request_id: str | None) -> dict[str, Any]:
     """Problem details (RFC 9457)."""
-    body = {
+    return {
         "type": f"/docs/errors#{error.code}", "title": type(error).__name__, "status": status, "detail": str(error),
-        "code": error.code, "request_id": getattr(request.state, "request_id", None),
+        "code": error.code, "request_id": request_id,
     }  # fmt: skip
-    return JSONResponse(body, status, media_type="application/problem+json")
