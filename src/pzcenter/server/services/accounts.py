@@ -173,10 +173,10 @@ def change_password(services: Services, principal: Principal, old: str, new: str
 
     Raises
     ------
-    AuthenticationError
-        The old password is wrong.
     PermissionDeniedError
-        A token for less than all.
+        The old password is wrong, or a token for less than all asks.
+    UsageError
+        The new password is not accepted.
     RateLimitError
         Too many attempts.
     """
@@ -191,7 +191,7 @@ def change_password(services: Services, principal: Principal, old: str, new: str
     if kept is not None:
         limit_sign_in(services, username, f"user {user_id}")
         if not same_password(kept, old):
-            raise AuthenticationError("the old password is wrong")
+            raise PermissionDeniedError("the old password is wrong")
         forgive_sign_in(services, username, f"user {user_id}")
     fresh = hash_password(new)
     with services.database.writing() as session:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from pzcenter.errors import ConfigError
 from pzcenter.server.services.buckets import Buckets, Remembered
+from pzcenter.server.services.providers import KnownProviders
 from pzcenter.server.storage.database import Database
 from pzcenter.server.storage.store import FolderStore
 
@@ -63,6 +64,8 @@ class Services:
         How often each user and address may still ask.
     came_in_from : Remembered
         Names with the addresses that they signed in from.
+    providers : KnownProviders
+        What identity providers say of themselves.
     """
 
     settings: ServerSettings
@@ -71,6 +74,7 @@ class Services:
     noted_tokens: NowAndThen = field(default_factory=lambda: NowAndThen(NOTE_SECONDS))
     buckets: Buckets = field(default_factory=Buckets)
     came_in_from: Remembered = field(default_factory=Remembered)
+    providers: KnownProviders = field(default_factory=KnownProviders)
 
     def close(self) -> None:
         """Give connections back."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, or_, select
+from sqlalchemy.exc import IntegrityError
 
 from pzcenter.errors import ConflictError, NotFoundError, PermissionDeniedError, UsageError
 from pzcenter.server.services.audit import record
@@ -90,7 +91,10 @@ def add_user(
         password_hash=password_hash,
     )  # fmt: skip
     session.add(user)
-    session.flush()
+    try:
+        session.flush()
+    except IntegrityError as error:
+        raise ConflictError(f"the name {new.username!r} has just been taken; choose another one") from error
     return user
 
 
