@@ -104,6 +104,7 @@ def _print_survey(survey: Any) -> None:
 def fetch(
     names: Annotated[list[str], typer.Argument(metavar="SURVEY...", help="Names or aliases.")],
     *,
+    survey_file: SurveyFiles = None,
     cache: CacheDir = None,
     offline: Offline = False,
     refresh: Refresh = False,
@@ -116,11 +117,12 @@ def fetch(
     from pzcenter.cli.screen import print_json, stderr, stdout
     from pzcenter.errors import PZCenterError
     from pzcenter.training.sources import fetch as fetch_source
+    from pzcenter.training.surveys import load_survey, survey_named
 
-    rows, failed = [], 0
+    rows, failed, further = [], 0, [load_survey(path) for path in survey_file or []]
     for name in names:
         try:
-            found = fetch_source(name, cache, offline=offline, refresh=refresh)
+            found = fetch_source(survey_named(name, further), cache, offline=offline, refresh=refresh)
         except PZCenterError as error:
             failed += 1
             stderr().print(f"error[{error.code}] {name}: {error}", markup=False, soft_wrap=True)

@@ -19,6 +19,7 @@ from pzcenter.training.make import make_training_set, read_training_config
 from pzcenter.training.product import REPORT_PAGE, open_product, write_product
 from pzcenter.training.product_page import PACKAGES, page_of_redshifts, page_of_training_set, target_catalogue
 from pzcenter.training.sources import fetch
+from pzcenter.training.surveys import Survey, load_survey, survey_named
 
 if TYPE_CHECKING:
     import os
@@ -46,6 +47,12 @@ class Fetcher:
         Never go out.
     refresh : bool
         Ask the services again.
+    files : list of Path
+        What was brought.
+    facts : dict
+        Checksum, time and notes of each source.
+    own_surveys : list of Survey
+        Those of the user, whose sources are tried like those of others.
     """
 
     cache: str | os.PathLike[str] | None = None
@@ -53,6 +60,7 @@ class Fetcher:
     refresh: bool = False
     files: list[Path] = field(default_factory=list)
     facts: dict[str, dict[str, Any]] = field(default_factory=dict)
+    own_surveys: list[Survey] = field(default_factory=list)
 
     def __call__(self, source: RedshiftSource) -> pa.Table:
         """Rows of a source.
@@ -64,9 +72,9 @@ class Fetcher:
         NotFoundError, SourceUnavailableError
             See :func:`pzcenter.training.sources.fetch`.
         """
-        wanted = source.fetch or source.survey
-        if wanted is None:
+        if source.fetch is None and source.survey is None:
             raise ConfigError(f"source {source.name} has neither a path, nor a survey to fetch, nor a source (fetch)")
+        wanted = source.fetch or survey_named(str(source.survey), self.own_surveys)
         found = fetch(wanted, self.cache, offline=self.offline, refresh=self.refresh)
         self.files.append(found.path)
         self.facts[source.name] = {
@@ -118,11 +126,14 @@ def build_redshifts(
     config = read_combine_config(config_path)
     if changes:
         config = type(config).model_validate(config.model_dump() | changes)
+    own_surveys = [load_survey(name) for name in config.survey_files]
     fetcher = fetcher or Fetcher()
+    fetcher.own_surveys += own_surveys
     made = combine(config, fetch=fetcher, progress=progress)
     inputs = [Path(source.path) for source in config.sources if source.path is not None]
     inputs += [Path(name) for name in config.survey_files]
     report = made.report.as_dict() | {"fetched": fetcher.facts}
+    report["own_surveys"] = [each.model_dump(mode="json") for each in own_surveys]
     texts = {}
     if with_page:
         texts[REPORT_PAGE] = page_of_redshifts(
@@ -131,7 +142,8 @@ def build_redshifts(
     product = write_product(
         directory, "redshift", made.table, config=_yaml(config), started=started, task="specz combine",
         texts=texts, report=report, inputs=[*inputs, *fetcher.files],
-        surveys=pc.unique(made.table.column("survey")).to_pylist(), overwrite=overwrite, command=command,
+        surveys=pc.unique(made.table.column("survey")).to_pylist(), own_surveys=own_surveys, overwrite=overwrite,
+        command=command,
     )  # fmt: skip
     return product, made
 
@@ -184,6 +196,7 @@ def build_training_set(
     product = write_product(
         directory, "training_set", made.table, texts=texts, config=_yaml(config), started=started,
         task="training make", report=report, inputs=_files_read(config), surveys=surveys,
+        own_surveys=[Survey.model_validate(each) for each in report.get("redshifts", {}).get("own_surveys", ())],
         overwrite=overwrite, command=command,
     )  # fmt: skip
     return product, made

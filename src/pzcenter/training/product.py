@@ -23,7 +23,7 @@ from pzcenter.catalogs.storage import file_sha256, storage_errors, write_text_at
 from pzcenter.catalogs.writers import write_partition
 from pzcenter.errors import ColumnError, FileFormatError, NotFoundError, OutputExistsError
 from pzcenter.schema import arrow_schema, check_table, load_table
-from pzcenter.training.sources import bibtex_of
+from pzcenter.training.sources import bibtex_of, surveys_to_cite
 
 if TYPE_CHECKING:
     import os
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from pzcenter.catalogs import ConversionReport
+    from pzcenter.training.surveys import Survey
 
 __all__ = ["CONFIG_NAME", "REPORT_PAGE", "Product", "export_product", "open_product", "write_product"]
 
@@ -85,6 +86,7 @@ def write_product(
     task: str,
     texts: Mapping[str, str] | None = None,
     surveys: Sequence[str] = (),
+    own_surveys: Sequence[Survey] = (),
     command: Sequence[str] | None = None,
     overwrite: bool = False,
 ) -> Product:
@@ -110,6 +112,8 @@ def write_product(
         Further files by name, such as a report page.
     surveys : sequence of str
         To be cited.
+    own_surveys : sequence of Survey
+        Those of the user among them.
     command : sequence of str, optional
     overwrite : bool
 
@@ -141,7 +145,7 @@ def write_product(
         written = {
             CONFIG_NAME: config,
             REPORT_NAME: json.dumps(dict(report), indent=1, default=_plain) + "\n",
-            CITATIONS_NAME: bibtex_of(surveys) if surveys else "",
+            CITATIONS_NAME: _citations(surveys, own_surveys),
             SCHEMA_NAME: (files("pzcenter.schema") / "tables" / f"{table_name}.yaml").read_text(encoding="utf-8"),
             README_NAME: _readme(table_name, table, surveys),
             **(texts or {}),
@@ -271,6 +275,13 @@ def _refuse_what_is_there(target: Path, *, overwrite: bool) -> None:
         raise OutputExistsError(
             f"{target} is a finished product; --overwrite makes it anew, another directory keeps both"
         )
+
+
+def _citations(names: Sequence[str], further: Sequence[Survey]) -> str:
+    """BibTeX of the surveys; those without a citation are named in a comment."""
+    known, unknown = surveys_to_cite(names, further)
+    missing = f"% No citation is known of {', '.join(unknown)}.\n" if unknown else ""
+    return missing + bibtex_of(known)
 
 
 def _readme(table_name: str, table: pa.Table, surveys: Sequence[str]) -> str:

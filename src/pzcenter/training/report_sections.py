@@ -4,17 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from pzcenter.errors import NotFoundError
 from pzcenter.training import report_figures as figures
 from pzcenter.training import report_numbers as tables
 from pzcenter.training.plots.columns import texts
 from pzcenter.training.report_parts import Code, Row, Section, Table
 from pzcenter.training.report_summary import warnings_of
-from pzcenter.training.sources import bibtex_of
-from pzcenter.training.surveys import survey_named
+from pzcenter.training.sources import bibtex_of, surveys_to_cite
+from pzcenter.training.surveys import Survey
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
 
     from pzcenter.training.report_inputs import ReportInputs
 
@@ -113,24 +112,15 @@ def _citations(inputs: ReportInputs) -> Section:
     for table in (inputs.redshifts, inputs.training):
         if table is not None and "survey" in table.column_names:
             names |= set(texts(table, "survey")[0])
-    for source in (inputs.combine or {"sources": []})["sources"]:
+    combine = inputs.combine or {"sources": []}
+    for source in combine["sources"]:
         names |= set(source["surveys"])
-    known, unknown = _known(sorted(names))
+    known, unknown = surveys_to_cite(names, [Survey.model_validate(each) for each in combine.get("own_surveys", ())])
     n = f"{len(known)} surveys" if len(known) > 1 else "survey"
     sentences = [f"Cite the {n} that gave the redshifts."] if known else []
     sentences += [f"No citation is known of {', '.join(unknown)}."] if unknown else []
     codes = [Code("BibTeX", bibtex_of(known))] if known else []
     return Section("citations", "Citations", sentences, codes=codes)
-
-
-def _known(names: Iterable[str]) -> tuple[list[str], list[str]]:
-    known, unknown = [], []
-    for name in names:
-        try:
-            known.append(survey_named(name).name)
-        except NotFoundError:
-            unknown.append(name)
-    return known, unknown
 
 
 def _provenance(

@@ -11,15 +11,28 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pytest
+import yaml
+from typer.testing import CliRunner
 
+from pzcenter.cli.app import app
 from pzcenter.errors import NotFoundError, TransientError
+from pzcenter.training.build import Fetcher
 from pzcenter.training.expressions import compile_expression
+from pzcenter.training.redshift_source import RedshiftSource
 from pzcenter.training.rules import homogenise
-from pzcenter.training.sources import Answer, as_request, bibtex_of, connector_names, fetch, sources_of
+from pzcenter.training.sources import (
+    Answer,
+    as_request,
+    bibtex_of,
+    connector_names,
+    fetch,
+    sources_of,
+    surveys_to_cite,
+)
 from pzcenter.training.sources.desi import DesiConnector
 from pzcenter.training.sources.tap import TapConnector
 from pzcenter.training.sources.vizier import VizierConnector
-from pzcenter.training.surveys import load_survey, shipped_surveys, survey_named
+from pzcenter.training.surveys import Survey, load_survey, shipped_surveys, survey_named
 
 CASES = json.loads((Path(__file__).parent / "data" / "survey_rules.json").read_text(encoding="utf-8"))
 NAMES = sorted(shipped_surveys())
@@ -122,6 +135,29 @@ def test_citations_are_told_once():
     assert bibtex_of([]) == ""
     with pytest.raises(NotFoundError, match="nosuch"):
         bibtex_of(["nosuch"])
+
+
+def test_what_cannot_be_cited_is_named():
+    own = [Survey(name="MINE, {1}", title="a survey of mine"), Survey(name="BARE")]
+    known, unknown = surveys_to_cite(["VVDS", "vvds", "mine, {1}", "BARE", "nosuch"], own)
+    assert [each.name for each in known] == ["VVDS", "MINE, {1}"]
+    assert unknown == ["BARE", "nosuch"]
+    assert "@misc{survey:MINE_1_,\n" in bibtex_of(known)
+
+
+def test_own_surveys_are_fetched_from_their_sources(tmp_path):
+    (tmp_path / "mine.csv").write_text("id,ra,dec,z\n1,10,1,0.5\n")
+    own = Survey(name="MINE", sources=[{"connector": "file", "path": str(tmp_path / "mine.csv")}])
+    assert fetch(own, tmp_path / "cache").n_rows == 1
+    fetcher = Fetcher(tmp_path / "cache", own_surveys=[own])
+    assert fetcher(RedshiftSource(name="mine", survey="mine")).column_names == ["id", "ra", "dec", "z"]
+    with pytest.raises(NotFoundError, match="no survey 'other'"):
+        fetcher(RedshiftSource(name="other", survey="other"))
+    (tmp_path / "mine.yaml").write_text(yaml.safe_dump(own.model_dump(mode="json")))
+    words = ["specz", "fetch", "mine", "--survey-file", str(tmp_path / "mine.yaml"), "--cache", str(tmp_path / "cache")]
+    done = CliRunner().invoke(app, words)
+    assert done.exit_code == 0, done.output
+    assert "MINE: fetched, 1 rows" in done.stdout
 
 
 def test_a_survey_without_an_address_says_where_to_go(tmp_path):

@@ -1,7 +1,7 @@
 """Where redshifts come from: connectors to public services, and a cache that makes a fetch repeatable offline."""
 
 from pzcenter.training.sources.cache import CACHE_VARIABLE, SourceCache, Version, default_cache_dir
-from pzcenter.training.sources.citations import bibtex_of
+from pzcenter.training.sources.citations import bibtex_of, surveys_to_cite
 from pzcenter.training.sources.fetch import fetch, sources_of
 from pzcenter.training.sources.fetched import FetchedSource
 from pzcenter.training.sources.limits import Limits
@@ -30,4 +30,5 @@ __all__ = [
     "get_connector",
     "read_kept",
     "sources_of",
+    "surveys_to_cite",
 ]

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
+
+from pzcenter.errors import NotFoundError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["bibtex_of"]
+    from pzcenter.training.surveys import Survey
+
+__all__ = ["bibtex_of", "surveys_to_cite"]
 
 _JOURNALS = {
     "A&A": ("article", "Astronomy and Astrophysics"),
@@ -20,12 +25,45 @@ _JOURNALS = {
 _SPECIAL = str.maketrans({character: f"\\{character}" for character in "&%$#_{}"})
 
 
-def bibtex_of(survey_names: Iterable[str]) -> str:
-    """BibTeX entries of surveys, one for each paper, in the order of their keys.
+def surveys_to_cite(survey_names: Iterable[str], further: Iterable[Survey] = ()) -> tuple[list[Survey], list[str]]:
+    """Surveys whose citation is known, and names of the others.
 
     Parameters
     ----------
     survey_names : iterable of str
+        Names or aliases.
+    further : iterable of Survey
+        Those of a user.
+
+    Returns
+    -------
+    surveys : list of Survey
+        Each once.
+    unknown : list of str
+        No such survey, or its file says neither a title nor a paper.
+    """
+    from pzcenter.training.surveys import survey_named
+
+    own, known, unknown = list(further), {}, []
+    for name in sorted(set(survey_names)):
+        try:
+            survey = survey_named(name, own)
+        except NotFoundError:
+            unknown.append(name)
+            continue
+        if survey.bibtex or survey.bibcode or survey.citation or survey.title:
+            known[survey.name] = survey
+        else:
+            unknown.append(name)
+    return list(known.values()), unknown
+
+
+def bibtex_of(survey_names: Iterable[str | Survey]) -> str:
+    """BibTeX entries of surveys, one for each paper, in the order of their keys.
+
+    Parameters
+    ----------
+    survey_names : iterable of str or Survey
         Names or aliases.
 
     Returns
@@ -42,13 +80,14 @@ def bibtex_of(survey_names: Iterable[str]) -> str:
     from pzcenter.training.surveys import survey_named
 
     entries: dict[str, list[Any]] = {}
-    for survey in sorted({survey_named(name).name: survey_named(name) for name in survey_names}.values(), key=_key):
+    surveys = [survey_named(each) if isinstance(each, str) else each for each in survey_names]
+    for survey in sorted({each.name: each for each in surveys}.values(), key=_key):
         entries.setdefault(_key(survey), []).append(survey)
     return "\n".join(_entry(key, surveys) for key, surveys in entries.items())
 
 
 def _key(survey: Any) -> str:
-    return str(survey.bibcode or f"survey:{survey.name}")
+    return str(survey.bibcode or "survey:" + re.sub(r"[^\w.+-]+", "_", survey.name))
 
 
 def _entry(key: str, surveys: list[Any]) -> str:

@@ -27,13 +27,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from pzcenter.training.surveys import Survey
+
 __all__ = ["fetch", "sources_of"]
 
 log = logging.getLogger(__name__)
 
 
 def fetch(
-    source: str | SourceRequest | Mapping[str, Any],
+    source: str | Survey | SourceRequest | Mapping[str, Any],
     cache_dir: str | os.PathLike[str] | None = None,
     *,
     refresh: bool = False,
@@ -46,8 +48,8 @@ def fetch(
 
     Parameters
     ----------
-    source : str, SourceRequest or mapping
-        Name of a survey, whose sources are tried in their order; or one source, as it stands in a survey file.
+    source : str, Survey, SourceRequest or mapping
+        A survey or its name, whose sources are tried in their order; or one source, as it stands in a survey file.
     cache_dir : path, optional
         ``$PZ_CACHE/sources``, or the user's cache directory.
     refresh : bool
@@ -95,12 +97,12 @@ def fetch(
     raise SourceUnavailableError(_all_failed(name, failed, _kept_before(cache, requests)))
 
 
-def sources_of(source: str | SourceRequest | Mapping[str, Any]) -> tuple[str, list[SourceRequest]]:
+def sources_of(source: str | Survey | SourceRequest | Mapping[str, Any]) -> tuple[str, list[SourceRequest]]:
     """The requests that stand for a survey.
 
     Parameters
     ----------
-    source : str, SourceRequest or mapping
+    source : str, Survey, SourceRequest or mapping
         As in :func:`fetch`.
 
     Returns
@@ -115,11 +117,11 @@ def sources_of(source: str | SourceRequest | Mapping[str, Any]) -> tuple[str, li
     NotFoundError
         No such survey, or it has no source that is known.
     """
-    if not isinstance(source, str):
-        return "", [as_request(source)]
-    from pzcenter.training.surveys import survey_named
+    from pzcenter.training.surveys import Survey, survey_named
 
-    survey = survey_named(source)
+    if not isinstance(source, str | Survey):
+        return "", [as_request(source)]
+    survey = survey_named(source) if isinstance(source, str) else source
     entries = [entry if not hasattr(entry, "model_dump") else entry.model_dump() for entry in survey.sources or ()]
     if not entries:
         where = f" from {survey.site}" if survey.site else ""
