@@ -41,7 +41,8 @@ class Database:
             except OperationalError as error:
                 raise RegistryError(f"the database does not answer: {error.orig}") from error
             finally:
-                session.rollback()
+                # Rows that were read stay readable; what was changed by mistake is dropped with the connection.
+                session.expunge_all()
 
     @contextmanager
     def writing(self) -> Iterator[Session]:
