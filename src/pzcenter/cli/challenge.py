@@ -226,15 +226,16 @@ def leaderboard(
     as_json: JsonOutput = False,
 ) -> None:
     """Make the leaderboard: a page, a Parquet file and a JSON file, with ranks that know their errors."""
+    import pyarrow.parquet as pq
+
     from pzcenter.cli.screen import plain_table, print_json, print_paths, stdout
-    from pzcenter.validation.challenges import leaderboard as table_of
     from pzcenter.validation.challenges import open_challenge, write_leaderboard
 
     opened = open_challenge(challenge)
     paths = write_leaderboard(opened, directory, version=version)
     rows = [
         row
-        for row in table_of(opened, version=version).to_pylist()
+        for row in pq.read_table(paths["parquet"]).to_pylist()
         if row["scenario"] == "overall" and row["metric"] == "score"
     ]
     if as_json:

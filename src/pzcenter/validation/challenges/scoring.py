@@ -24,6 +24,7 @@ from pzcenter.errors import ChecksumError, PZCenterError
 from pzcenter.validation.metric_suite import evaluate_suite
 from pzcenter.validation.metric_suite_info import SUITE_VERSION
 from pzcenter.validation.submissions import align, open_submission
+from pzcenter.validation.table import MetricTable
 from pzcenter.validation.technical_metrics import TechnicalFacts
 from pzcenter.validation.verdicts import challenge_scores
 
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     import pyarrow as pa
-
-    from pzcenter.validation import MetricTable
 
     from .records import SubmissionRecord
 
@@ -253,7 +252,7 @@ def _head(
         "possible": points.possible,
         "missing": list(points.missing),
         "fraction": points.fraction,
-        "requirements": json.loads(table.to_json())["requirements"],
+        "requirements": json.loads(MetricTable((), table.verdicts).to_json())["requirements"],
     }
 
 
