@@ -13,11 +13,14 @@ from fastapi.testclient import TestClient
 from pzcenter.server import create_app
 from pzcenter.server.services.context import open_services
 from pzcenter.server.services.principal import ALL_SCOPES, Scope, principal_of
+from pzcenter.server.services.product_files import add_file, keep_blob
+from pzcenter.server.services.products import NewProduct, create_product, publish_product
 from pzcenter.server.services.tokens import make_token
 from pzcenter.server.settings import ServerSettings
 from pzcenter.server.storage.accounts import Group, Membership, Role, User, UserState
 from pzcenter.server.storage.base import now
 from pzcenter.server.storage.make_tables import make_tables
+from pzcenter.server.storage.products import FilePart, FileRole, Product, ProductColumn, ProductFile
 from pzcenter.server.storage.releases import Release, ReleaseRight
 
 PEOPLE = {
@@ -97,3 +100,52 @@ def server(settings, services):
     app = create_app(settings)
     yield Server(app, services)
     app.state.services.close()
+
+
+CSV = b"name,ra,dec,z\na,1,2,0.5\nb,3,4,0.6\n"
+MEANINGS = {
+    "name": (None, None), "ra": ("RA", "pos.eq.ra;meta.main"), "dec": ("Dec", "pos.eq.dec;meta.main"),
+    "z": ("z", "src.redshift"),
+}  # fmt: skip
+
+
+@pytest.fixture
+def made(services):
+    """Make a product with a table, or with other bytes, or without a file; its number."""
+
+    def make(who, kind="redshift_catalog", *, name="My Cat v1.0 (test)", text=CSV, publish=True, **more):
+        with services.database.writing() as session:
+            product = create_product(services, session, who, NewProduct(name, kind, **more))
+            if text is not None:
+                content = services.store.put([text])
+                file = add_file(services, session, who, product.id, content, name="a.csv", role=FileRole.MAIN)
+                file.n_rows, file.csv_dialect = 2, {"delimiter": ",", "has_header": True}
+                product.n_rows = 2
+                product.columns = [
+                    ProductColumn(name=column, order=order, alias=alias, ucd=ucd)
+                    for order, (column, (alias, ucd)) in enumerate(MEANINGS.items())
+                ]
+            return (publish_product(session, who, product.id) if publish else product).id
+
+    return make
+
+
+@pytest.fixture
+def made_directory(services, made):
+    """Make a product whose main file is a directory; its number."""
+
+    def make(who, parts, name="hats"):
+        number = made(who, "object_catalog", text=None, publish=False)
+        contents = {path: services.store.put([text]) for path, text in parts.items()}
+        with services.database.writing() as session:
+            for content in contents.values():
+                keep_blob(session, content)
+            rows = [FilePart(path=path, sha256=each.sha256, size=each.size) for path, each in contents.items()]
+            product = session.get_one(Product, number)
+            size = sum(row.size for row in rows)
+            product.files = [ProductFile(name=name, role=0, is_directory=True, parts=rows, size=size)]
+            product.columns = [ProductColumn(name=each, order=i, alias=each) for i, each in enumerate(("RA", "Dec"))]
+            publish_product(session, who, number)
+        return number
+
+    return make

@@ -18,6 +18,7 @@ from pzcenter.errors import UsageError
 from pzcenter.server.services.access import visible
 from pzcenter.server.services.principal import Scope
 from pzcenter.server.services.product_filters import product_filter, text_condition
+from pzcenter.server.storage.base import UtcDateTime
 from pzcenter.server.storage.products import Product, ProductTag
 
 if TYPE_CHECKING:
@@ -176,7 +177,7 @@ def _behind(query: ProductQuery, column: InstrumentedAttribute[Any], *, falls: b
         if len(text) > MAX_CURSOR:
             raise ValueError
         order, value, number = json.loads(urlsafe_b64decode(text + "=" * (-len(text) % 4)))
-        kind = column.type.python_type
+        kind = datetime if isinstance(column.type, UtcDateTime) else column.type.python_type
         value = datetime.fromisoformat(value) if kind is datetime else value
         if order != query.order or type(number) is not int or type(value) is not kind or abs(number) >= 2**31:
             raise ValueError

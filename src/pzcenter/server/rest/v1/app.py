@@ -4,14 +4,22 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from fastapi.responses import JSONResponse
-
 from pzcenter.server.http.application import new_application
+from pzcenter.server.rest.v1 import (
+    catalogue,
+    contents,
+    downloads,
+    files,
+    pipelines,
+    processes,
+    product_list,
+    products,
+)
+from pzcenter.server.rest.v1.errors import tell
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI, Request
+    from fastapi import FastAPI
 
-    from pzcenter.errors import PZCenterError
     from pzcenter.server.services.context import Services
 
 __all__ = ["legacy_app"]
@@ -27,9 +35,9 @@ def legacy_app(services: Services) -> FastAPI:
     Returns
     -------
     FastAPI
+        Speaks as the client ``pzserver`` expects; it has no description in OpenAPI, new programs use the second one.
     """
-    return new_application(services, _tell, title="PZ Server, first interface", openapi_url=None)
-
-
-def _tell(_request: Request, error: PZCenterError, status: int) -> JSONResponse:
-    return JSONResponse({"detail": str(error)}, status)
+    app = new_application(services, tell, title="PZ Server, first interface", openapi_url=None)
+    for part in (catalogue, product_list, products, contents, files, downloads, pipelines, processes):
+        app.include_router(part.router)
+    return app

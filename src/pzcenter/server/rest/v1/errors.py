@@ -1,0 +1,55 @@
+"""Errors in the shapes that the first interface's clients know."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fastapi.responses import JSONResponse
+
+from pzcenter.errors import FileFormatError, UsageError
+
+if TYPE_CHECKING:
+    from fastapi import Request
+
+    from pzcenter.errors import PZCenterError
+
+__all__ = ["FieldError", "tell"]
+
+
+class FieldError(UsageError):
+    """A field of a request that is not accepted.
+
+    Parameters
+    ----------
+    field : str
+    message : str
+    bare : bool
+        The message stands alone, not in a list.
+    """
+
+    def __init__(self, field: str, message: str, *, bare: bool = False) -> None:
+        super().__init__(message)
+        self.body = {field: message if bare else [message]}
+
+
+def tell(_request: Request, error: PZCenterError, status: int) -> JSONResponse:
+    """Answer with an error.
+
+    Parameters
+    ----------
+    error : PZCenterError
+    status : int
+
+    Returns
+    -------
+    JSONResponse
+        ``{"field": ["message"]}``, ``{"error": "message"}`` for files that cannot be read, ``{"detail": "message"}``.
+    """
+    if isinstance(error, FieldError):
+        return JSONResponse(error.body, status)
+    if status == 422 and type(error) is UsageError:
+        # A number in the path that no row can have.
+        return JSONResponse({"detail": "Not found."}, 404)
+    if isinstance(error, FileFormatError):
+        return JSONResponse({"error": str(error)}, status)
+    return JSONResponse({"detail": str(error)}, status)
