@@ -26,7 +26,7 @@ __all__ = [
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}")
 """Without a colon, which the names of providers' groups have: nobody can make a group that looks like one of those."""
-CLAIMED = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/ -]{0,149}")
+CLAIMED = re.compile(r"/?[A-Za-z0-9][A-Za-z0-9._/ -]{0,149}")
 MOST_GROUPS, MOST_MEMBERS, MOST_CLAIMED = 50, 1000, 200
 MAX_TITLE, MAX_TEXT = 150, 20_000
 
@@ -210,7 +210,8 @@ def remove_member(session: Session, principal: Principal, name: str, username: s
 def synchronise_groups(session: Session, user_id: int, provider: str, claimed: list[str]) -> int:
     """Make somebody's memberships in a provider's groups what the provider says.
 
-    Its groups are named ``provider:name``, so that none of them can pass for one that was made here.
+    Its groups are named ``provider:name``, so that none of them can pass for one that was made here; slashes of the
+    name become colons, because names stand in addresses.
 
     Parameters
     ----------
@@ -227,7 +228,7 @@ def synchronise_groups(session: Session, user_id: int, provider: str, claimed: l
         Names that were left out: too many, too long, or with other letters.
     """
     good = sorted({each for each in claimed if CLAIMED.fullmatch(each)})[:MOST_CLAIMED]
-    wanted = {f"{provider}:{each}" for each in good}
+    wanted = {f"{provider}:{each.lstrip('/').replace('/', ':')}" for each in good}
     theirs = select(Group).where(Group.source == GroupSource.PROVIDER, Group.name.startswith(f"{provider}:"))
     there = {group.name: group for group in session.scalars(theirs.where(Group.name.in_(wanted)))}
     for name in sorted(wanted - set(there)):

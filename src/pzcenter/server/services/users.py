@@ -21,13 +21,15 @@ if TYPE_CHECKING:
     from pzcenter.server.services.principal import Principal
 
 __all__ = [
-    "NewUser", "add_user", "check_words", "find_user", "free_name", "list_users", "need_right_to_give", "set_quota",
-    "set_role", "set_state", "user_named",
+    "NewUser", "add_user", "check_words", "edit_self", "find_user", "free_name", "list_users", "need_right_to_give",
+    "set_quota", "set_role", "set_state", "user_named",
 ]  # fmt: skip
 
 NAME = re.compile(r"[a-z0-9][a-z0-9._-]{1,62}")
 EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s]{1,185}")
 MAX_WORDS, MAX_STATEMENT = 150, 4000
+OWN_WORDS = ("first_name", "last_name", "display_name", "email")
+"""What people change themselves."""
 
 
 @dataclass(frozen=True)
@@ -203,6 +205,37 @@ def list_users(
         columns = (User.username, User.first_name, User.last_name, User.display_name)
         query = query.where(or_(*(func.lower(each).contains(search.lower(), autoescape=True) for each in columns)))
     return list(session.scalars(query))
+
+
+def edit_self(session: Session, principal: Principal, **words: str | None) -> User:
+    """Change what is known of oneself.
+
+    Parameters
+    ----------
+    session : Session
+        One that writes.
+    principal : Principal
+    **words
+        ``first_name``, ``last_name``, ``display_name``, ``email``.
+
+    Returns
+    -------
+    User
+
+    Raises
+    ------
+    UsageError
+        Nothing to change, or words that are not accepted.
+    """
+    user = session.get_one(User, principal.need(Scope.WRITE))
+    if not words or not set(words) <= set(OWN_WORDS):
+        raise UsageError(f"to change are {', '.join(OWN_WORDS)}; got {', '.join(sorted(words)) or 'nothing'}")
+    there = {name: getattr(user, name) for name in OWN_WORDS}
+    check_words(NewUser("somebody", **there | words))
+    for name, value in words.items():
+        setattr(user, name, value)
+    record(session, principal, "user.edit", ("user", user.id), fields=sorted(words))
+    return user
 
 
 def set_role(session: Session, principal: Principal, username: str, role: Role) -> User:

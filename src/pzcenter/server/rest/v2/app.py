@@ -12,15 +12,22 @@ from pzcenter.errors import PZCenterError, QuotaError
 from pzcenter.server.http.application import new_application
 from pzcenter.server.http.body_limit import BodyLimit
 from pzcenter.server.rest.v2.archives import router as archives
+from pzcenter.server.rest.v2.audit import router as audit
 from pzcenter.server.rest.v2.columns import router as columns
 from pzcenter.server.rest.v2.comments import router as comments
 from pzcenter.server.rest.v2.files import router as files
+from pzcenter.server.rest.v2.groups import router as groups
+from pzcenter.server.rest.v2.invitations import router as invitations
 from pzcenter.server.rest.v2.lineage import router as lineage
+from pzcenter.server.rest.v2.me import router as me
 from pzcenter.server.rest.v2.openapi import complete
 from pzcenter.server.rest.v2.product_list import router as product_list
 from pzcenter.server.rest.v2.product_types import router as product_types
 from pzcenter.server.rest.v2.products import router as products
+from pzcenter.server.rest.v2.releases import router as releases
 from pzcenter.server.rest.v2.sharing import router as sharing
+from pzcenter.server.rest.v2.tokens import router as tokens
+from pzcenter.server.rest.v2.users import router as users
 
 if TYPE_CHECKING:
     from pzcenter.server.services.context import Services
@@ -53,6 +60,13 @@ def api_app(services: Services) -> FastAPI:
     app.include_router(sharing)
     app.include_router(comments)
     app.include_router(lineage)
+    app.include_router(me)
+    app.include_router(tokens)
+    app.include_router(users)
+    app.include_router(groups)
+    app.include_router(releases)
+    app.include_router(invitations)
+    app.include_router(audit)
     app.add_api_route("/openapi.json", _describe, include_in_schema=False)
     return app
 
