@@ -9,6 +9,7 @@ import numpy as np
 
 from pzcenter.training import plots
 from pzcenter.training.plots.columns import bands_of, magnitudes, numbers
+from pzcenter.training.plots.projection import sky_window
 from pzcenter.training.report_parts import Image, draw
 
 if TYPE_CHECKING:
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pzcenter.training.coverage_report import CoverageReport
+    from pzcenter.training.plots.projection import SkyWindow
     from pzcenter.training.report_inputs import ReportInputs
 
 __all__ = [
@@ -34,19 +36,24 @@ def sky_images(inputs: ReportInputs) -> list[Image]:
     found, edge = [], _positions(inputs.target)
     redshifts = _positions(inputs.redshifts)
     if redshifts is not None:
+        reading = "Density of redshifts; RA increases to the left."
+        if edge is not None:
+            reading += " A red line is the edge of the target, where it has one: only redshifts inside can be matched."
         found.append(
             draw(
                 lambda ax: plots.plot_sky(*redshifts, footprint=edge, ax=ax), wide=True, size=(8.0, 5.0),
                 title="Redshifts on the sky",
-                reading="Density of redshifts; RA increases to the left. The red line is the edge of the target: only "
-                "redshifts inside can be matched.",
+                reading=reading,
                 alt="Map of the density of redshifts in HEALPix cells.",
             )
         )  # fmt: skip
     training = _positions(inputs.training)
     if training is None:
         return found
-    window = edge if edge is not None and np.isfinite(edge[0]).any() else training
+    shown = edge if edge is not None and _good(edge).any() else training
+    if not _good(shown).any():
+        return found
+    window = sky_window(*(values[_good(shown)] for values in shown))
     panels = [lambda ax: plots.plot_sky(*training, footprint=edge, window=window, label="training rows", ax=ax)]
     if edge is not None and inputs.target is not None:
         share = inputs.n_target / max(inputs.target.num_rows, 1)
@@ -55,13 +62,25 @@ def sky_images(inputs: ReportInputs) -> list[Image]:
         )
     found.append(
         draw(
-            panels, wide=True, size=(9.6, 5.4) if len(panels) == 2 else (6.4, 5.0),
+            panels, wide=True, size=_size(window, len(panels)),
             title="Training set and target on the sky",
             reading="A training set from a small part of the target knows only the galaxies and the photometry there.",
             alt="Maps of the density of training rows and of target objects in HEALPix cells.",
         )
     )  # fmt: skip
     return found
+
+
+def _good(positions: tuple[NDArray[np.float64], NDArray[np.float64]]) -> NDArray[np.bool_]:
+    return np.isfinite(positions[0]) & (np.abs(positions[1]) <= 90.0)
+
+
+def _size(window: SkyWindow, n_panel: int) -> tuple[float, float]:
+    """Inches of maps side by side, with no more space above them than they need."""
+    left, right, bottom, top = window.extent
+    width = 9.6 if n_panel > 1 else 6.4
+    aspect = abs((top - bottom) / (right - left)) / window.squeeze
+    return width, float(np.clip((width / n_panel - 0.6) * aspect + 1.4, 3.0, 6.5))
 
 
 def _positions(table: pa.Table | None) -> tuple[NDArray[np.float64], NDArray[np.float64]] | None:

@@ -86,12 +86,20 @@ def _surveys(counts: dict[str, int]) -> str:
 
 def outcome_table(combine: dict[str, Any]) -> Table:
     """What became of the rows that were read."""
-    lines = {
-        "rows read": combine["n_read"],
+    outcome = combine["tie_result"]
+    left_out = {
         "left out for their quality": combine["n_below_flag"],
         "left out, another measurement is better": combine["n_lost"],
         "left out, measurements disagree": combine["n_tied"],
         "left out as stars": combine["n_stars"],
+    }
+    lines = {
+        "rows read": combine["n_read"],
+        "best of their galaxy, or alone (tie_result 1)": outcome["1"],
+        "another measurement is better (0)": outcome["0"],
+        "measurements disagree and none is better (2)": outcome["2"],
+        "stars (3)": outcome["3"],
+        **{words: n for words, n in left_out.items() if n},
         "rows of the result": combine["n_kept"],
         "galaxies with several measurements": combine["n_groups"],
         "of these, none is the best": combine["n_conflict"],
@@ -131,7 +139,10 @@ def rule_tables(combine: dict[str, Any]) -> list[Table]:
 
 
 def _flag(value: Any) -> str:
-    return "missing" if value is None else f"{value}: {FLAG_MEANINGS.get(value, '').partition(',')[0]}"
+    """Quality in words, with spaces at which no line is broken before a unit."""
+    if value is None:
+        return "missing"
+    return f"{value}: {FLAG_MEANINGS.get(value, '').partition(',')[0]}".replace(" %", "\N{NO-BREAK SPACE}%")
 
 
 def survey_table(table: pa.Table) -> Table:

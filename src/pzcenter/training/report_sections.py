@@ -131,6 +131,9 @@ def _provenance(
     packages = [Row(each) for each in versions.items()]
     return Section(
         "provenance", "How to make it again",
-        tables=[Table("Inputs", ("File", "SHA-256"), rows), Table("Versions", ("Package", "Version"), packages)],
+        tables=[
+            Table("Inputs", ("File", "SHA-256"), rows, "All that was read is in provenance.json."),
+            Table("Versions", ("Package", "Version"), packages),
+        ],
         codes=[Code("Command", command)] if command else [],
     )  # fmt: skip

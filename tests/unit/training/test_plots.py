@@ -193,6 +193,17 @@ def test_ra_increases_to_the_left():
     assert left > right
 
 
+def test_the_edge_is_drawn_of_a_target_that_has_one():
+    rng = np.random.default_rng(1)
+    ra, dec = rng.uniform(0, 360, 3000), np.degrees(np.arcsin(rng.uniform(-1, 1, 3000)))
+    field = rng.uniform(10, 40, 3000), rng.uniform(-20, 10, 3000)
+    ax = plots.plot_sky(ra, dec, footprint=field, ax=Figure().subplots())
+    assert "red line: edge of the target" in ax.get_title(loc="left")
+    scattered = ra[:400], dec[:400]
+    ax = plots.plot_sky(ra, dec, footprint=scattered, ax=Figure().subplots())
+    assert "red line" not in ax.get_title(loc="left")
+
+
 def test_density_is_per_square_degree():
     rng = np.random.default_rng(0)
     ax = plots.plot_sky(

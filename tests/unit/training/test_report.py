@@ -168,8 +168,10 @@ def test_uncaught_rows_are_marked(html, combined):
     assert f"No rule of its survey catches {n} rows (ODD {n})" in html
 
 
-def test_numbers_are_those_of_the_reports(html, inputs):
+def test_numbers_are_those_of_the_reports(html, inputs, combined):
     text = Page(html).text
+    for words, value in {"or alone (tie_result 1)": "1", "another measurement is better (0)": "0"}.items():
+        assert f"{words} {combined.report.tie_result[value]} " in text
     assert f"{inputs['coverage'].extrapolation_fraction:.1%} of the target" in text
     assert "300 of 400 redshifts (75%) have an object within 0.75 arcsec" in text
     assert "1.23% of the pairs are expected to be wrong" in text

@@ -26,6 +26,8 @@ _ACROSS = 60
 _PER_CELL = 4
 """Objects that a cell of such a map should hold."""
 _PIXELS = 900
+_MOST_PIECES = 40
+"""A target in more pieces than this has no edge to speak of, and lines around all of them would hide the map."""
 Positions = tuple["ArrayLike", "ArrayLike"]
 
 
@@ -46,7 +48,7 @@ def plot_sky(
     ra, dec : array_like, (n,)
         Degrees, ICRS; rows without position are counted in the title.
     footprint : tuple of array_like, optional
-        RA and Dec of a target; the edge of the cells that hold such objects is drawn.
+        RA and Dec of a target; the edge of the cells that hold such objects is drawn, unless they are scattered.
     window : tuple of array_like or SkyWindow, optional
         RA and Dec of positions that set the window; those of the rows by default.
     objects_per_row : float
@@ -141,11 +143,13 @@ def _draw(ax: Axes, image: NDArray[np.float64], window: SkyWindow, label: str) -
 
 def _edge(ax: Axes, footprint: Positions, pixel: NDArray[np.int64], order: int, window: SkyWindow) -> bool:
     """Draw the edge of the cells that hold objects of the target; cells no finer than it fills without holes."""
+    from scipy.ndimage import label
+
     ra, dec, _ = _known(*footprint)
     if not ra.size:
         return False
     inside = np.isin(pixel, np.unique(healpix29(ra, dec) >> 2 * (29 - order))).astype(np.float64)
-    if inside.min() == inside.max():
+    if inside.min() == inside.max() or label(inside)[1] > _MOST_PIECES:
         return False
     left, right, bottom, top = window.extent
     x = left + (np.arange(pixel.shape[1]) + 0.5) * (right - left) / pixel.shape[1]
