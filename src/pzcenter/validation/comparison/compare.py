@@ -125,7 +125,7 @@ def compare(
         truth=truth,
         training=training,
         methods=tuple(methods),
-        failures=tuple(failures),
+        failures=_in_order(failures, settings),
         rankings=common.rankings,
         n_common=common.n_common,
         unranked=common.unranked,
@@ -138,6 +138,12 @@ def compare(
     write_comparison(made, pages=pages, pdf=pdf, made_at=made_at)
     tell(n_steps, n_steps, "done")
     return made
+
+
+def _in_order(failures: Sequence[Failure], settings: ComparisonSettings) -> tuple[Failure, ...]:
+    """Failures in the order of the submissions, those of controls last."""
+    places = {each.path: place for place, each in reversed(list(enumerate(settings.submissions)))}
+    return tuple(sorted(failures, key=lambda failure: places.get(failure.path, len(places))))
 
 
 def _prepare(root: Path, *, overwrite: bool) -> None:

@@ -61,6 +61,8 @@ class TextTable:
         The first cell of each names the row.
     title, note : str
         Above and below.
+    is_pairs : bool
+        Whether it has names and values only.
     """
 
     key: str
@@ -68,11 +70,7 @@ class TextTable:
     rows: list[list[Cell]]
     title: str = ""
     note: str = ""
-
-    @property
-    def is_pairs(self) -> bool:
-        """Whether it has names and values only."""
-        return len(self.heads) == 2
+    is_pairs: bool = False
 
 
 @dataclass(frozen=True)

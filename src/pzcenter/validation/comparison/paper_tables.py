@@ -19,6 +19,8 @@ MAX_METHODS = 6
 """Columns after the first of tables whose cells have words."""
 _MIN_WIDTH = 7
 _GAP = 2
+_BOLD = 1.2
+"""A bold character is this much wider."""
 
 Wrapped = tuple[list[str], list[str], bool]
 """Lines of a cell, lines below them, and whether it is emphasised."""
@@ -62,7 +64,7 @@ def wrapped_rows(
     """
     wanted = np.array([max(_wanted(row[column]) for row in table.rows) for column in columns], dtype=float)
     heads = np.array([max((len(word) for word in table.heads[column].split()), default=0) for column in columns])
-    wanted = np.maximum(wanted, np.minimum(heads, 14)) + _GAP
+    wanted = np.maximum(wanted, np.minimum(_BOLD * heads, 16)) + _GAP
     widths = _shrunk(wanted, n_character)
     rows: list[list[Wrapped]] = [
         [(_lines(table.heads[column], width), [], True) for column, width in zip(columns, widths, strict=True)]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from matplotlib.backends.backend_pdf import PdfPages
 from matplotlib.figure import Figure
+from matplotlib.image import imread
+from matplotlib.lines import Line2D
 
 from pzcenter.catalogs.storage import atomic_path
 
@@ -27,6 +29,7 @@ WIDTH, HEIGHT, MARGIN = 8.27, 11.69, 0.6
 _INK, _SOFT = "#1a1d21", "#5b636d"
 _POINT = 1.0 / 72.0
 _LEADING = 1.35
+_CAPTION = 0.65
 CHARACTER = 0.52
 """Mean width of a character of the font, in its size."""
 
@@ -61,7 +64,9 @@ def write_pdf(path: Path, page: Page, time: datetime) -> None:
 
 def _section(paper: _Paper, section: Section) -> None:
     paper.space(0.2)
-    paper.text(section.title, size=13, weight="bold", keep=1.2)
+    first = section.pictures[0] if section.pictures and not (section.sentences or section.tables) else None
+    keep = 1.2 if first is None else paper.height_of(first)
+    paper.text(section.title, size=13, weight="bold", keep=keep)
     for sentence in section.sentences:
         paper.text(sentence, size=8.5)
     for table in section.tables:
@@ -148,7 +153,7 @@ class _Paper:
         per_line = int(self.width / ((0.62 if "family" in style else CHARACTER) * size * _POINT))
         height = size * _POINT * _LEADING
         lines = textwrap.wrap(words, per_line, break_long_words=True, subsequent_indent="  " * words.startswith("• "))
-        self.need(min(len(lines) * height + keep, HEIGHT / 3))
+        self.need(min(len(lines) * height + keep, HEIGHT - 2 * MARGIN))
         for line in lines or [""]:
             self.need(height)
             self._y -= height
@@ -167,31 +172,26 @@ class _Paper:
                 y -= line
                 self._write(x, y, text, size=size - 0.8, color=_SOFT)
         self._y -= height + 0.03
-        rule = Figure.add_artist
-        from matplotlib.lines import Line2D
-
-        rule(
-            self._figure,
-            Line2D(
-                [MARGIN / WIDTH, 1 - MARGIN / WIDTH],
-                [self._y / HEIGHT] * 2,
-                color=_INK if is_head else "0.85",
-                linewidth=0.8 if is_head else 0.4,
-            ),
-        )
+        ends, at = [MARGIN / WIDTH, 1 - MARGIN / WIDTH], self._y / HEIGHT
+        color, width = (_INK, 0.8) if is_head else ("0.85", 0.4)
+        self._figure.add_artist(Line2D(ends, [at, at], color=color, linewidth=width))
         self._y -= 0.02
 
-    def image(self, image: Picture) -> None:
-        """A figure with what it says, as wide as the paper unless it is too high for it."""
-        from matplotlib.image import imread
+    def height_of(self, image: Picture) -> float:
+        """Height of a figure with its texts, inches: as wide as the paper unless it is too high for it."""
+        scale = min(self.width / image.width, 1.0, (HEIGHT - 2 * MARGIN - 2 * _CAPTION) / image.height)
+        return image.height * scale + _CAPTION
 
-        scale = min(self.width / image.width, 1.0, (HEIGHT - 2 * MARGIN - 0.7) / image.height)
-        width, height = image.width * scale, image.height * scale
-        self.need(height + 0.65)
+    def image(self, image: Picture) -> None:
+        """A figure with what it says."""
+        height = self.height_of(image) - _CAPTION
+        width = image.width * height / image.height
+        self.need(height + _CAPTION)
         self.text(image.title, size=10, weight="bold")
         self._y -= height
         axes = self._figure.add_axes((MARGIN / WIDTH, self._y / HEIGHT, width / WIDTH, height / HEIGHT))
-        axes.imshow(imread(io.BytesIO(image.png)), aspect="auto", interpolation="none")
+        pixels = np.round(255.0 * imread(io.BytesIO(image.png))[:, :, :3]).astype(np.uint8)  # white paper: no alpha
+        axes.imshow(pixels, aspect="auto", interpolation="none")
         axes.set_axis_off()
         self._y -= 0.03
         self.text(image.reading, size=8, color=_SOFT)

@@ -54,7 +54,10 @@ def provenance_section(made: Comparison) -> Section:
         tables=[
             TextTable("inputs", ("input", "size", "SHA-256"), rows),
             TextTable(
-                "versions", ("program", "version"), [[Cell(name), Cell(str(text))] for name, text in versions.items()]
+                "versions",
+                ("program", "version"),
+                [[Cell(name), Cell(str(text))] for name, text in versions.items()],
+                is_pairs=True,
             ),
         ],
         codes=[

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from pzcenter.validation.sample import ValidationSample
+    from pzcenter.validation.table import MetricRow
 
     from .kept import KeptDensities
     from .page_parts import Picture
@@ -126,7 +127,7 @@ def _facts(made: Comparison, method: MethodResult) -> Section:
         "submission",
         "What was handed in" if not method.is_control else "What this is",
         sentences=[sentence(words) for words in (*facts.sentences, *made.truth.notes)],
-        tables=[TextTable("facts", ("", ""), table_rows(rows))],
+        tables=[TextTable("facts", ("", ""), table_rows(rows), is_pairs=True)],
     )
 
 
@@ -203,19 +204,33 @@ def _worst_pictures(method: MethodResult, kept: KeptDensities) -> list[Picture]:
 
 
 def _all_metrics(method: MethodResult) -> Section:
-    rows = []
-    for row in method.table.select(axis="all"):
-        info = SUITE.get(row.metric)
-        if info is None or row.point == "method":
-            continue
-        elsewhere = ", ".join(name for name in (info.rail_name, info.challenge_name) if name)
-        rows.append([
-            Cell(info.title, f"{row.metric}: {info.definition}"),
-            Cell(row.point),
-            Cell(with_error(row.value, row.error), "", "n"),
-            Cell(info.ideal, "", "n"),
-            Cell(info.reference, elsewhere),
-        ])  # fmt: skip
-    heads = ("metric", "of", "value", "ideal", "reference, name elsewhere")
-    note = "In bins of redshift, magnitude, colour and more: metrics.parquet beside this page."
-    return Section("metrics", "All metrics", tables=[TextTable("metrics", heads, rows, note=note)])
+    """Metrics of point estimates, a column for each; and of p(z)."""
+    every = [row for row in method.table.select(axis="all") if row.point != "method" and row.metric in SUITE]
+    points = list(dict.fromkeys(row.point for row in every if row.point != "pdf"))
+    values = {(row.metric, row.point): row for row in every}
+    of_points = list(dict.fromkeys(row.metric for row in every if row.point != "pdf"))
+    of_pdf = [row.metric for row in every if row.point == "pdf"]
+    tables = [
+        TextTable(
+            f"{key}-metrics",
+            (words, *columns, "ideal", "reference, name elsewhere"),
+            [_metric_row(metric, [values.get((metric, point)) for point in columns]) for metric in names],
+        )
+        for key, words, columns, names in (
+            ("point", "point estimates", points, of_points),
+            ("pdf", "whole p(z)", ["pdf"], of_pdf),
+        )
+    ]
+    said = ["Functions of redshift, magnitude, colour and more, and n(z) of bins: metrics.parquet beside this page."]
+    return Section("metrics", "All metrics", sentences=said, tables=tables)
+
+
+def _metric_row(metric: str, rows: list[MetricRow | None]) -> list[Cell]:
+    info = SUITE[metric]
+    elsewhere = ", ".join(name for name in (info.rail_name, info.challenge_name) if name)
+    return [
+        Cell(info.title, f"{metric}: {info.definition}"),
+        *(Cell("" if row is None else with_error(row.value, row.error), "", "n") for row in rows),
+        Cell(info.ideal, "", "n"),
+        Cell(info.reference, elsewhere),
+    ]

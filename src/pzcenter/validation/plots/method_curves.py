@@ -187,7 +187,7 @@ def plot_methods_shifts(
         axes.axhline(0.0, color="black", linewidth=0.8)
         found = _shifts(axes, tables, styles, metric, bins)
         values = _ranging(found, range_of)
-        top = max([*(abs(value) for value in values), 2.0 * (limit or 0.0)], default=0.01)
+        top = max([*(abs(value) for value in values), 2.0 * (limit or 0.0)]) or 0.01
         if any(abs(value) > 1.2 * top for each in found.values() for value in each):
             annotate(axes, "some lie outside", place="lower right", size=8)
         axes.set_ylim(-1.2 * top, 1.2 * top)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from .style import BLACK, BLUE, GREEN, GREY, ORANGE, SKY, VERMILION
@@ -63,7 +62,6 @@ def styles_of(names: Sequence[str], controls: Sequence[str] = ()) -> dict[str, M
     dict of str to MethodStyle
         Up to 30 submissions look different.
     """
-    looks = [(color, dashes) for dashes, color in product(_DASHES, _COLOURS)]
     found: dict[str, MethodStyle] = {}
     n_own = n_control = 0
     for name in names:
@@ -72,10 +70,9 @@ def styles_of(names: Sequence[str], controls: Sequence[str] = ()) -> dict[str, M
             found[name] = MethodStyle(GREY, "x+*"[n_control % 3], dashes)
             n_control += 1
         else:
-            color, dashes = looks[n_own % len(looks)]
-            # Of the second round of colours on, the dashes differ; in the first, dashes help those who see no colours.
-            own = _DASHES[n_own % len(_DASHES)] if n_own < len(_COLOURS) else dashes
-            found[name] = MethodStyle(color, _MARKERS[n_own % len(_MARKERS)], own)
+            n_round, place = divmod(n_own, len(_COLOURS))
+            dashes = _DASHES[(place + 2 * n_round) % len(_DASHES)]  # each colour meets each of the dashes once
+            found[name] = MethodStyle(_COLOURS[place], _MARKERS[n_own % len(_MARKERS)], dashes)
             n_own += 1
     return found
 
