@@ -1,1 +1,52 @@
-"""Python client of a PZ Server: light, typed, sync and async."""
+"""Python client of a PZ Server: light, typed, sync and async.
+
+>>> from pzcenter.client import PZClient
+>>> server = PZClient("https://pz.example.org", token="...")  # doctest: +SKIP
+>>> table = server.table(17)  # doctest: +SKIP
+"""
+
+from __future__ import annotations
+
+from pzcenter.client.answers import (
+    Activity,
+    Column,
+    Comment,
+    Edge,
+    File,
+    Me,
+    Node,
+    Person,
+    Product,
+    ProductType,
+    Provenance,
+    Release,
+    Sharing,
+    Token,
+)
+from pzcenter.client.async_client import AsyncPZClient
+from pzcenter.client.exchange import BrokenExchangeError, Retries
+from pzcenter.client.servers import KnownServer, KnownServers
+from pzcenter.client.sync_client import PZClient
+
+__all__ = [
+    "Activity",
+    "AsyncPZClient",
+    "BrokenExchangeError",
+    "Column",
+    "Comment",
+    "Edge",
+    "File",
+    "KnownServer",
+    "KnownServers",
+    "Me",
+    "Node",
+    "PZClient",
+    "Person",
+    "Product",
+    "ProductType",
+    "Provenance",
+    "Release",
+    "Retries",
+    "Sharing",
+    "Token",
+]
