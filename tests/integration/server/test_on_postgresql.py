@@ -13,7 +13,7 @@ from pzcenter.server.settings import ServerSettings
 from pzcenter.server.storage.accounts import Role, User, UserState
 from pzcenter.server.storage.database import Database
 from pzcenter.server.storage.make_tables import make_tables
-from pzcenter.server.storage.migrate import differences, downgrade, upgrade
+from pzcenter.server.storage.migrate import differences, downgrade, head_revision, upgrade
 from pzcenter.server.storage.products import FileRole, Product, ProductType
 
 
@@ -22,7 +22,7 @@ def test_tables_go_forward_and_back(postgres_url):
     try:
         with ThreadPoolExecutor(4) as pool:
             # Several workers begin at the same time.
-            list(pool.map(upgrade, [database] * 4))
+            list(pool.map(upgrade, [database] * 4, [head_revision()] * 4))
         assert differences(database) == []
         downgrade(database)
         assert inspect(database.engine).get_table_names() == ["alembic_version"]

@@ -12,7 +12,7 @@ from pzcenter.server.storage.tables import Base
 def test_there_and_back(tmp_path):
     database = Database(f"sqlite:///{tmp_path / 't.sqlite3'}")
     try:
-        upgrade(database)
+        upgrade(database, head_revision())
         assert current_revision(database) == head_revision()
         assert differences(database) == []
         assert set(inspect(database.engine).get_table_names()) == {*Base.metadata.tables, "alembic_version"}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pzcenter.server.storage.migrate import upgrade
 from pzcenter.server.storage.seeds import plant
-from pzcenter.server.storage.tables import Base
 
 if TYPE_CHECKING:
     from pzcenter.server.storage.database import Database
@@ -20,6 +20,6 @@ def make_tables(database: Database) -> None:
     ----------
     database : Database
     """
-    Base.metadata.create_all(database.engine)
+    upgrade(database)
     with database.writing() as session:
         plant(session)
