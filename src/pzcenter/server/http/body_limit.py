@@ -29,15 +29,24 @@ class BodyLimit:
         Makes the answer of a refusal from the words and the id of the request.
     limit : int
         Bytes.
+    streams : tuple of str
+        Types of bodies that have limits of their own.
     """
 
-    def __init__(self, app: ASGIApp, *, refuse: Callable[[str, str | None], Response], limit: int = MAX_BODY) -> None:
-        self.app, self.refuse, self.limit = app, refuse, limit
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        refuse: Callable[[str, str | None], Response],
+        limit: int = MAX_BODY,
+        streams: tuple[str, ...] = STREAMS,
+    ) -> None:
+        self.app, self.refuse, self.limit, self.streams = app, refuse, limit, streams
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, or refuse it."""
         headers = {name: value.decode("latin-1") for name, value in scope.get("headers", ())}
-        if scope["type"] != "http" or headers.get(b"content-type", "").startswith(STREAMS):
+        if scope["type"] != "http" or headers.get(b"content-type", "").startswith(self.streams):
             await self.app(scope, receive, send)
             return
         words = f"the body is too large; {self.limit:,} bytes are accepted"

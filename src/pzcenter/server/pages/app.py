@@ -8,6 +8,10 @@ from typing import TYPE_CHECKING
 from fastapi.responses import HTMLResponse
 
 from pzcenter.server.http.application import new_application
+from pzcenter.server.http.body_limit import BodyLimit
+from pzcenter.server.pages.joining import router as joining
+from pzcenter.server.pages.provider_sign_in import router as provider_sign_in
+from pzcenter.server.pages.sign_in import router as sign_in
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
@@ -29,7 +33,16 @@ def pages_app(services: Services) -> FastAPI:
     -------
     FastAPI
     """
-    return new_application(services, _tell, title=services.settings.site_name, openapi_url=None)
+    app = new_application(services, _tell, title=services.settings.site_name, openapi_url=None)
+    app.add_middleware(BodyLimit, refuse=_too_large, streams=())
+    app.include_router(sign_in)
+    app.include_router(provider_sign_in)
+    app.include_router(joining)
+    return app
+
+
+def _too_large(words: str, _request_id: str | None) -> HTMLResponse:
+    return HTMLResponse(f"<h1>413</h1><p>{escape(words)}</p>", 413)
 
 
 def _tell(_request: Request, error: PZCenterError, status: int) -> HTMLResponse:
