@@ -9,6 +9,8 @@ from fastapi import FastAPI
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pzcenter.server.http.guard import Guard
+from pzcenter.server.http.observing import Numbers, Observing
+from pzcenter.server.http.operation import operation_app
 from pzcenter.server.pages.app import pages_app
 from pzcenter.server.rest.v1.app import legacy_app
 from pzcenter.server.rest.v2.app import api_app
@@ -33,7 +35,8 @@ def create_app(settings: ServerSettings) -> FastAPI:
     Returns
     -------
     FastAPI
-        ``/api/v2`` the interface of programs, ``/api`` the one that the client ``pzserver`` speaks, ``/`` pages.
+        ``/api/v2`` the interface of programs, ``/api`` the one that the client ``pzserver`` speaks, ``/-`` what
+        watches over the service, ``/`` pages.
         Its ``state.services`` are the services.
     """
     services = open_services(settings)
@@ -48,7 +51,12 @@ def create_app(settings: ServerSettings) -> FastAPI:
     app.state.services = services
     app.mount("/api/v2", api_app(services))
     app.mount("/api", legacy_app(services))
+    numbers = Numbers()
+    operation = operation_app(services)
+    operation.state.numbers = numbers
+    app.mount("/-", operation)
     app.mount("/", pages_app(services))
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
+    app.add_middleware(Observing, numbers=numbers)
     app.add_middleware(Guard, secure=settings.secure_cookies)
     return app
