@@ -13,7 +13,10 @@ if TYPE_CHECKING:
 
     from pzcenter.errors import PZCenterError
 
-__all__ = ["FieldError", "tell"]
+__all__ = ["FieldError", "broken_rule", "tell"]
+
+RULES = {"Release": "release", "Pz Code": "pz_code"}
+"""Field that a broken rule of a type of products is about, by the first words of the message."""
 
 
 class FieldError(UsageError):
@@ -30,6 +33,12 @@ class FieldError(UsageError):
     def __init__(self, field: str, message: str, *, bare: bool = False) -> None:
         super().__init__(message)
         self.body = {field: message if bare else [message]}
+
+
+def broken_rule(error: UsageError) -> UsageError:
+    """An error of the services with the field that it is about, where its words name one."""
+    fields = [field for start, field in RULES.items() if str(error).startswith(start)]
+    return FieldError(fields[0], str(error)) if fields else error
 
 
 def tell(_request: Request, error: PZCenterError, status: int) -> JSONResponse:

@@ -8,18 +8,20 @@ from typing import TYPE_CHECKING, Annotated, Any
 import yaml
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import JSONResponse
+from pydantic import ValidationError
 from sqlalchemy import select
 
 from pzcenter.errors import ConfigError, NotFoundError, UsageError
 from pzcenter.server.http.multipart import ReceivedForm, receive_form
 from pzcenter.server.http.requests import CurrentServices, services_of
 from pzcenter.server.rest.v1.asking import Number, Reader, Writer, checked_text, empty, number_of, words_of
-from pzcenter.server.rest.v1.errors import FieldError
+from pzcenter.server.rest.v1.errors import FieldError, broken_rule
 from pzcenter.server.rest.v1.lists import Listing, envelope, metadata, rows_of
 from pzcenter.server.rest.v1.process_shape import process_json, processes_json
 from pzcenter.server.services.jobs import process_for, process_log, request_stop, submit, visible_jobs
 from pzcenter.server.storage.processes import Pipeline, Process, ProcessState
 from pzcenter.server.storage.releases import Release
+from pzcenter.training.surveys import Survey
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -150,6 +152,8 @@ def start(services: CurrentServices, principal: Writer, asked: Asked) -> Respons
             raise FieldError("release" if "release" in str(error) else "inputs", str(error)) from error
         except ConfigError as error:
             raise FieldError("used_config", str(error)) from error
+        except UsageError as error:
+            raise broken_rule(error) from None
         session.refresh(process)
         return JSONResponse(process_json(session, principal, process), 201)
 
@@ -227,7 +231,7 @@ def _config(asked: dict[str, Any]) -> dict[str, Any]:
 
 
 def _rules(text: Any) -> dict[str, Any]:
-    """Rules for flags from a YAML file; data alone, nothing in it is ever run."""
+    """Rules for flags of a survey from a YAML file; nothing in it is run as code, and nothing is fetched for it."""
     if not isinstance(text, bytes):
         raise FieldError(FLAGS, "A file is expected.")
     try:
@@ -239,4 +243,11 @@ def _rules(text: Any) -> dict[str, Any]:
         raise FieldError(FLAGS, f"The file cannot be read as YAML: {error}") from error
     if not isinstance(rules, dict):
         raise FieldError(FLAGS, "The file holds no rules.")
-    return rules
+    try:
+        survey = Survey.model_validate(rules)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:10])
+        raise FieldError(FLAGS, f"The rules of a survey are not understood: {faults}") from error
+    if survey.sources:
+        raise FieldError(FLAGS, "'sources' is not accepted here: nothing is fetched for rules.")
+    return survey.model_dump(mode="json", exclude_unset=True)

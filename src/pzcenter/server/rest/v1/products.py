@@ -12,7 +12,7 @@ from sqlalchemy import select
 from pzcenter.errors import ConflictError, MissingDependencyError, NotFoundError, PermissionDeniedError, UsageError
 from pzcenter.server.http.requests import CurrentServices
 from pzcenter.server.rest.v1.asking import Number, Reader, Words, Writer, empty, number_of
-from pzcenter.server.rest.v1.errors import FieldError
+from pzcenter.server.rest.v1.errors import FieldError, broken_rule
 from pzcenter.server.rest.v1.lists import page_of
 from pzcenter.server.rest.v1.shapes import main_file_json, product_json
 from pzcenter.server.services.access import Action, product_for
@@ -48,8 +48,6 @@ READ_ONLY = {
 }  # fmt: skip
 """Told by the server; passed over when a client sends back what it got."""
 PUBLISHED = STATUS[ProductState.PUBLISHED]
-RULES = {"Release": "release", "Pz Code": "pz_code"}
-"""Field that a broken rule of a type is about, by the first words of the message."""
 
 
 @router.post("/products/")
@@ -77,8 +75,7 @@ def create(services: CurrentServices, principal: Writer, words: Words) -> Respon
         except ConflictError as error:
             raise FieldError("release", str(error)) from error
         except UsageError as error:
-            fields = [field for start, field in RULES.items() if str(error).startswith(start)]
-            raise FieldError(fields[0], str(error)) if fields else error from None
+            raise broken_rule(error) from None
         session.refresh(product)
         return JSONResponse(product_json(session, principal, product), 201)
 
