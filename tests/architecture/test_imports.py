@@ -19,7 +19,8 @@ NAMES_THAT_SAY_NOTHING = {"utils", "util", "common", "helpers", "helper", "misc"
 MODULES = sorted(
     path
     for path in PACKAGE.rglob("*.py")
-    if "data" not in path.relative_to(PACKAGE).parts and "__pycache__" not in path.parts
+    # Steps of a migration are files that Alembic runs, not modules to import.
+    if not {"data", "__pycache__", "migrations"} & set(path.relative_to(PACKAGE).parts)
 )
 
 
