@@ -157,7 +157,7 @@ class AsyncPZClient:
                 take = None if send.sink is None else send.sink(head)
                 if take is None:
                     return Answer(head.status, head.headers, await response.aread())
-                async for piece in response.aiter_raw():
+                async for piece in response.aiter_bytes():
                     take(piece)
                 return head
         except httpx2.TransportError as error:

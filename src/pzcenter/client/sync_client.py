@@ -157,7 +157,7 @@ class PZClient:
                 take = None if send.sink is None else send.sink(head)
                 if take is None:
                     return Answer(head.status, head.headers, response.read())
-                for piece in response.iter_raw():
+                for piece in response.iter_bytes():
                     take(piece)
                 return head
         except httpx2.TransportError as error:

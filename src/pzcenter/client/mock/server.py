@@ -48,6 +48,7 @@ class _Failure:
     n: int
     status: int | None
     method: str | None
+    path: str
     after_bytes: int | None = None
 
 
@@ -143,7 +144,13 @@ class MockServer:
         return httpx2.MockTransport(self._answer)
 
     def fail(
-        self, n: int = 1, *, status: int | None = 503, method: str | None = None, after_bytes: int | None = None
+        self,
+        n: int = 1,
+        *,
+        status: int | None = 503,
+        method: str | None = None,
+        path: str = "",
+        after_bytes: int | None = None,
     ) -> None:
         """Let the next requests fail.
 
@@ -155,14 +162,16 @@ class MockServer:
             Of the answer; None: the connection breaks.
         method : str, optional
             Only requests of this method.
+        path : str
+            Only requests whose path this pattern is found in.
         after_bytes : int, optional
             The answer breaks off after so many bytes, in place of a status.
         """
-        self._failures.append(_Failure(n, status, method, after_bytes))
+        self._failures.append(_Failure(n, status, method, path, after_bytes))
 
-    def _next_failure(self, method: str) -> _Failure | None:
+    def _next_failure(self, method: str, path: str) -> _Failure | None:
         for failure in self._failures:
-            if failure.method in {None, method} and failure.n > 0:
+            if failure.n > 0 and failure.method in {None, method} and re.search(failure.path, path):
                 failure.n -= 1
                 return failure
         return None
@@ -170,7 +179,7 @@ class MockServer:
     def _answer(self, request: httpx2.Request) -> httpx2.Response:
         path = re.sub(r"^/api/v2/", "", request.url.path)
         self.requests.append((request.method, path))
-        failure = self._next_failure(request.method)
+        failure = self._next_failure(request.method, path)
         if failure is not None and failure.after_bytes is None:
             if failure.status is None:
                 raise httpx2.ReadError("the mock broke the connection", request=request)
