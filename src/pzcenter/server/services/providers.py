@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import threading
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from pzcenter.errors import ConfigError, NotFoundError, SourceUnavailableError
 
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Callable
 
     from authlib.integrations.httpx_client import OAuth2Client  # type: ignore[import-untyped]
@@ -65,7 +67,7 @@ def fetch_json(address: str, token: str | None = None) -> dict[str, Any]:
     body = bytearray()
     try:
         with (
-            httpx2.Client(timeout=SECONDS, follow_redirects=False, trust_env=False) as client,
+            httpx2.Client(timeout=SECONDS, follow_redirects=False, trust_env=False, verify=_tls()) as client,
             client.stream("GET", address, headers=headers) as answer,
         ):
             if answer.status_code != 200:
@@ -185,7 +187,16 @@ def client_of(provider: OidcProvider, metadata: dict[str, Any], redirect_uri: st
         provider.client_id, secret, scope=" ".join(provider.scopes), redirect_uri=redirect_uri,
         token_endpoint_auth_method="none" if secret is None else basic,
         code_challenge_method="S256", timeout=SECONDS, follow_redirects=False, trust_env=False,
+        verify=_tls(),
     )  # fmt: skip
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Certificates to believe, read once: that takes longer than all the rest of a sign-in."""
+    import httpx2
+
+    return httpx2.create_ssl_context(trust_env=False)
 
 
 def _secret(provider: OidcProvider) -> str | None:
