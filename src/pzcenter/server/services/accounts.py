@@ -103,8 +103,10 @@ def sign_in(
     right = same_password(None if found is None else found.password_hash, password)
     if found is None or not right or found.state is UserState.DISABLED:
         with services.database.writing() as session:
+            # A name that nobody has is not kept: it may be a password that was typed into the wrong field.
+            who = {} if found is None else {"name": name}
             subject = ("user", None if found is None else found.id)
-            record(session, asker, "user.sign_in_failed", subject, name=name[:64], address=address)
+            record(session, asker, "user.sign_in_failed", subject, address=address, **who)
         raise AuthenticationError(WRONG)
     if found.state is UserState.PENDING:
         raise PermissionDeniedError("your account waits for approval by a coordinator")
