@@ -2,24 +2,32 @@
 
 from __future__ import annotations
 
-from html import escape
 from typing import TYPE_CHECKING
 
+from fastapi import Depends
 from fastapi.responses import HTMLResponse
+from starlette.staticfiles import StaticFiles
 
 from pzcenter.server.http.application import new_application
 from pzcenter.server.http.body_limit import BodyLimit
+from pzcenter.server.pages.failure import tell, too_large
+from pzcenter.server.pages.front import router as front
 from pzcenter.server.pages.joining import router as joining
+from pzcenter.server.pages.product_list import router as product_list
+from pzcenter.server.pages.product_page import router as product_page
 from pzcenter.server.pages.provider_sign_in import router as provider_sign_in
+from pzcenter.server.pages.render import STATIC
 from pzcenter.server.pages.sign_in import router as sign_in
+from pzcenter.server.pages.visitor import note_visitor
 
 if TYPE_CHECKING:
-    from fastapi import FastAPI, Request
+    from fastapi import FastAPI
 
-    from pzcenter.errors import PZCenterError
     from pzcenter.server.services.context import Services
 
 __all__ = ["pages_app"]
+
+ROUTERS = (front, sign_in, provider_sign_in, joining, product_list, product_page)
 
 
 def pages_app(services: Services) -> FastAPI:
@@ -33,17 +41,12 @@ def pages_app(services: Services) -> FastAPI:
     -------
     FastAPI
     """
-    app = new_application(services, _tell, title=services.settings.site_name, openapi_url=None)
-    app.add_middleware(BodyLimit, refuse=_too_large, streams=())
-    app.include_router(sign_in)
-    app.include_router(provider_sign_in)
-    app.include_router(joining)
+    app = new_application(
+        services, tell, title=services.settings.site_name, openapi_url=None, dependencies=[Depends(note_visitor)],
+        default_response_class=HTMLResponse,
+    )  # fmt: skip
+    app.add_middleware(BodyLimit, refuse=too_large, streams=())
+    for router in ROUTERS:
+        app.include_router(router)
+    app.mount("/static", StaticFiles(directory=STATIC), name="static")
     return app
-
-
-def _too_large(words: str, _request_id: str | None) -> HTMLResponse:
-    return HTMLResponse(f"<h1>413</h1><p>{escape(words)}</p>", 413)
-
-
-def _tell(_request: Request, error: PZCenterError, status: int) -> HTMLResponse:
-    return HTMLResponse(f"<h1>{status}</h1><p>{escape(str(error))}</p>", status)
