@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
+from html.parser import HTMLParser
 
 import pytest
 
@@ -11,11 +12,12 @@ pytest.importorskip("fastapi", reason="needs the extra 'server'")
 from fastapi.testclient import TestClient
 
 from pzcenter.server import create_app
+from pzcenter.server.http.requests import COOKIE
 from pzcenter.server.services.context import open_services
 from pzcenter.server.services.principal import ALL_SCOPES, Scope, principal_of
 from pzcenter.server.services.product_files import add_file, keep_blob
 from pzcenter.server.services.products import NewProduct, create_product, publish_product
-from pzcenter.server.services.tokens import make_token
+from pzcenter.server.services.tokens import make_token, open_session
 from pzcenter.server.settings import ServerSettings
 from pzcenter.server.storage.accounts import Group, Membership, Role, User, UserState
 from pzcenter.server.storage.base import now
@@ -149,3 +151,71 @@ def made_directory(services, made):
         return number
 
     return make
+
+
+class Elements(HTMLParser):
+    """Start tags of a page."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.found = []
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        self.found.append((tag, dict(attrs)))
+
+
+def check_harmless(text):
+    """No script but ours, nothing that runs, nothing from elsewhere, all forms with their secret."""
+    in_post = False
+    for tag, attributes in Elements(text).found:
+        assert not any(name.startswith("on") for name in attributes), (tag, attributes)
+        assert "style" not in attributes
+        assert tag not in {"style", "iframe", "object", "embed", "base"}
+        if tag == "script":
+            assert attributes["src"].startswith("/static/")
+        if tag == "img":
+            assert attributes["src"].startswith("/static/")
+        if tag == "a":
+            assert not attributes.get("href", "").lower().startswith(("javascript:", "data:"))
+        if tag == "form" and attributes.get("method") == "post":
+            in_post = attributes["action"] != "/theme"
+        if tag == "input" and attributes.get("name") == "csrf":
+            assert attributes["value"]
+            in_post = False
+        if tag == "button":
+            assert not in_post, "a form without its secret"
+
+
+@pytest.fixture
+def harmless():
+    """Check that a page holds nothing that runs but what is ours."""
+    return check_harmless
+
+
+@pytest.fixture
+def browser(server):
+    """A browser in which somebody is signed in; its ``csrf`` is the secret of the forms."""
+
+    def open_for(name):
+        client = TestClient(server.app, raise_server_exceptions=False, follow_redirects=False)
+        with server.services.database.writing() as session:
+            user = session.query(User).filter_by(username=name).one()
+            row, secret = open_session(session, user, hours=1)
+            client.csrf = row.csrf
+        client.cookies.set(COOKIE, secret)
+        client.services = server.services
+        return client
+
+    return open_for
+
+
+@pytest.fixture
+def uid(services):
+    """Public name of a product, by its number."""
+
+    def of(number):
+        with services.database.reading() as session:
+            return session.get(Product, number).uid
+
+    return of
