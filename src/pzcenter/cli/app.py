@@ -24,6 +24,8 @@ from pzcenter.cli import (
     provenance,
     repo,
     run,
+    serve,
+    server,
     simulate,
     specz,
     train,
@@ -42,6 +44,7 @@ START, MAIN_LINE, LOOK_UP = "Start here", "The main line", "Look up"
 TRAINING = "Training sets"
 PRODUCTION = "Production"
 VALIDATION = "Validation"
+SERVER = "PZ Server"
 
 EXAMPLES = (
     ("pz demo", "see everything once, on a simulated sky"),
@@ -124,6 +127,8 @@ validate_app = verb_group("Hold photo-z results against true redshifts.", valida
 add_verb(validate_app, validate.run, validate.RUN_EXAMPLES)
 app.add_typer(validate_app, name="validate", rich_help_panel=VALIDATION)
 app.add_typer(challenge.group, name="challenge", rich_help_panel=VALIDATION)
+add_verb(app, serve.serve, serve.EXAMPLES, panel=SERVER)
+app.add_typer(server.group, name="server", rich_help_panel=SERVER)
 add_verb(app, lists.methods, lists.METHODS_EXAMPLES, panel=LOOK_UP)
 add_verb(app, lists.mappings, lists.MAPPINGS_EXAMPLES, panel=LOOK_UP)
 

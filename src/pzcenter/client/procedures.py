@@ -15,7 +15,7 @@ from pzcenter.client.uploads import CHUNK, UploadState, upload_steps
 from pzcenter.errors import ConflictError, InternalError, NotFoundError, UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import date
     from pathlib import Path
 
@@ -258,13 +258,55 @@ class Procedures:
 
     def upload_file(self, product: Which, path: Path, *, role: str, progress: Progress | None) -> Steps[Product]:
         """Give a product a file, going on where an earlier call was broken off."""
-        if not path.is_file():
-            raise NotFoundError(f"no file {path}")
+        _need_file(path)
         words = {"product": key_of(product), "role": role}
         yield from upload_steps(
             self.base, path, words=words, retries=self.retries, state=self.uploads, chunk=self.chunk, progress=progress
         )
         return (yield from self.product(product))
+
+    def upload(
+        self,
+        path: Path,
+        name: str,
+        product_type: str,
+        *,
+        words: Mapping[str, Any],
+        auxiliary: Sequence[Path],
+        columns: Mapping[str, str | Mapping[str, str]],
+        publish: bool,
+        progress: Callable[[str], Progress] | None,
+    ) -> Steps[Product]:
+        """Make a product of a file; the same call goes on with a product that an earlier one began."""
+        for each in (path, *auxiliary):
+            _need_file(each)
+        key = json.dumps(["product", self.base, str(path.resolve()), name, product_type])
+        product = yield from self._begun(key)
+        if product is None:
+            product = yield from self.create_product(name, product_type, words)
+            self.uploads.keep(key, str(product.id))
+        for each, role in ((path, "main"), *((each, "auxiliary") for each in auxiliary)):
+            if (role, each.name) in {(file.role, file.name) for file in product.files}:
+                continue
+            told = None if progress is None else progress(each.name)
+            product = yield from self.upload_file(product, each, role=role, progress=told)
+        if columns:
+            yield from self.edit_columns(product, columns)
+        if publish:
+            product = yield from self.publish(product)
+        self.uploads.forget(key)
+        return (yield from self.product(product))
+
+    def _begun(self, key: str) -> Steps[Product | None]:
+        """Product that an earlier call began and did not finish."""
+        number = self.uploads.get(key)
+        if number is None:
+            return None
+        try:
+            product = yield from self.product(number)
+        except NotFoundError:
+            return None
+        return product if product.state == "registering" else None
 
     def download_file(self, file: File, directory: Path, *, overwrite: bool, progress: Progress | None) -> Steps[Path]:
         """A file of a product, going on where an earlier call was broken off; a directory as an archive."""
@@ -292,6 +334,13 @@ class Procedures:
         path = directory / safe_name(f"{told.internal_name or told.uid}.zip")
         url = f"products/{told.id}/archive"
         return (yield from download_steps(url, path, retries=self.retries, overwrite=overwrite, progress=progress))
+
+
+def _need_file(path: Path) -> None:
+    if path.is_dir():
+        raise UsageError(f"{path} is a directory; pack it into a ZIP archive and upload that")
+    if not path.is_file():
+        raise NotFoundError(f"no file {path}")
 
 
 def _query(given: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:

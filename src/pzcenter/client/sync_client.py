@@ -17,7 +17,7 @@ from pzcenter.client.transports import TIMEOUT, base_of, broken, head_of, header
 from pzcenter.client.uploads import CHUNK, UploadState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import date
     from types import TracebackType
 
@@ -393,6 +393,47 @@ class PZClient:
             As it is now, with what was found in the file.
         """
         return self._run(self._do.upload_file(product, Path(path), role=role, progress=progress))
+
+    def upload(
+        self,
+        path: Path | str,
+        name: str,
+        product_type: str,
+        *,
+        auxiliary: Sequence[Path | str] = (),
+        columns: Mapping[str, str | Mapping[str, str]] | None = None,
+        publish: bool = False,
+        progress: Callable[[str], Progress] | None = None,
+        **words: Any,
+    ) -> Product:
+        """Make a product of a file; the same call goes on where an earlier one was broken off.
+
+        Parameters
+        ----------
+        path : Path or str
+            The main file.
+        name : str
+        product_type : str
+        auxiliary : sequence of Path or str
+            Other files.
+        columns : mapping, optional
+            What columns mean, in place of what the server finds out itself (see :meth:`edit_columns`).
+        publish : bool
+            Finish the product.
+        progress : callable, optional
+            Gets the name of each file, gives what is told of its bytes.
+        **words
+            As of :meth:`create_product`.
+
+        Returns
+        -------
+        Product
+        """
+        steps = self._do.upload(
+            Path(path), name, product_type, words=words, auxiliary=[Path(each) for each in auxiliary],
+            columns=columns or {}, publish=publish, progress=progress,
+        )  # fmt: skip
+        return self._run(steps)
 
     def download_file(
         self,

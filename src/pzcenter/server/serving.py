@@ -1,0 +1,227 @@
+"""Make a server's directory, and serve it."""
+
+from __future__ import annotations
+
+import os
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import yaml
+from pydantic import ValidationError
+
+from pzcenter.errors import ConfigError, OutputExistsError
+from pzcenter.server.settings import ENV_PREFIX, SETTINGS_NAME, ServerSettings, read_settings
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = [
+    "LOOPBACK",
+    "NewServer",
+    "check_exposure",
+    "make_server",
+    "serve",
+    "serving_settings",
+]
+
+LOOPBACK = ("127.0.0.1", "localhost", "::1")
+DIRECTORY_VARIABLE = f"{ENV_PREFIX}DATA_DIR"
+GRACE_SECONDS = 20
+"""Requests under way have that long to end."""
+KEEP_ALIVE_SECONDS = 30
+HEAD = """# Settings of a PZ Server. What stands behind a # is the default.
+# The environment comes first: PZ_SERVER_<NAME>, such as PZ_SERVER_SITE_NAME.
+"""
+
+
+class NewServer:
+    """A server that was just made.
+
+    Parameters
+    ----------
+    settings : ServerSettings
+    token : str or None
+        Of the first admin, told this once.
+    """
+
+    def __init__(self, settings: ServerSettings, token: str | None) -> None:
+        self.settings, self.token = settings, token
+
+
+def make_server(directory: Path, **words: Any) -> NewServer:
+    """Make the directory of a server: settings, database, store, the first admin.
+
+    Parameters
+    ----------
+    directory : Path
+        New or empty.
+    **words
+        Settings that are not to be the default ones; the names of ``base_url`` are accepted names of the host.
+
+    Returns
+    -------
+    NewServer
+
+    Raises
+    ------
+    OutputExistsError
+        A server is there already.
+    ConfigError
+        A setting is not accepted.
+    """
+    path = directory / SETTINGS_NAME
+    if path.exists():
+        raise OutputExistsError(f"there is a server in {directory}; start it with: pz serve {directory}")
+    given = {name: value for name, value in words.items() if value is not None}
+    if "base_url" in given:
+        host = urlsplit(str(given["base_url"])).hostname
+        default = list(ServerSettings.model_fields["allowed_hosts"].default)
+        given.setdefault("allowed_hosts", default if host in {*LOOPBACK, None} else [host, *default])
+    try:
+        ServerSettings(data_dir=directory, **given)
+    except ValidationError as error:
+        faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
+        raise ConfigError(faults) from error
+    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
+    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(handle, "w") as file:
+        file.write(settings_text(given))
+    settings = read_settings(directory)
+    return NewServer(settings, _first_token(settings))
+
+
+def settings_text(given: dict[str, Any]) -> str:
+    """Text of ``server.yaml``: every setting with what it means, those not given behind a ``#``."""
+    lines = [HEAD]
+    for name, field in ServerSettings.model_fields.items():
+        if name == "data_dir":
+            continue
+        default = field.get_default()
+        value = given.get(name, default)
+        # Lists stand in one line, so that a # in front of it is enough.
+        flow = None if isinstance(value, list | dict) else False
+        text = yaml.safe_dump({name: value}, default_flow_style=flow, allow_unicode=True, width=1000).strip()
+        words = field.description or ""
+        lines.append(f"# {words}\n{'' if name in given else '# '}{text}\n" if words else f"# {text}\n")
+    return "\n".join(lines)
+
+
+def _first_token(settings: ServerSettings) -> str | None:
+    from pzcenter.server.services.context import open_services
+    from pzcenter.server.services.first_admin import first_admin
+    from pzcenter.server.storage.make_tables import make_tables
+
+    services = open_services(settings)
+    try:
+        make_tables(services.database)
+        return first_admin(services)
+    finally:
+        services.close()
+
+
+def check_exposure(settings: ServerSettings, host: str, *, insecure: bool) -> None:
+    """Refuse to let passwords and tokens travel readable for everybody.
+
+    Parameters
+    ----------
+    settings : ServerSettings
+    host : str
+        Address to listen at.
+    insecure : bool
+        It is wanted.
+
+    Raises
+    ------
+    ConfigError
+        Other machines could reach the server by http.
+    """
+    if host in LOOPBACK or settings.secure_cookies or insecure:
+        return
+    raise ConfigError(
+        f"{host} is reached from other machines, and base_url is {settings.base_url}: tokens and passwords would "
+        "travel readable. Set base_url to the https address of the proxy in front, or say --insecure"
+    )
+
+
+def serving_settings(directory: Path, *, host: str | None, port: int | None) -> tuple[ServerSettings, str, int]:
+    """Settings of a server with the address that it listens at.
+
+    Parameters
+    ----------
+    directory : Path
+    host : str or None
+        This machine alone by default.
+    port : int or None
+        That of ``base_url`` by default, if it is of this machine; else 8000.
+
+    Returns
+    -------
+    settings : ServerSettings
+        Where ``base_url`` is an http address of this machine, with the port that is listened at.
+    host : str
+    port : int
+    """
+    settings = read_settings(directory)
+    told = urlsplit(settings.base_url)
+    local = told.scheme == "http" and told.hostname in LOOPBACK
+    number = port if port is not None else (told.port or 8000) if local else 8000
+    if local and port is not None:
+        settings = settings.model_copy(update={"base_url": f"http://{told.hostname}:{number}"})
+    return settings, host or LOOPBACK[0], number
+
+
+def serve(settings: ServerSettings, *, host: str, port: int, workers: int = 1) -> None:
+    """Serve until the process is asked to end; requests under way are finished.
+
+    Parameters
+    ----------
+    settings : ServerSettings
+    host : str
+    port : int
+        0: any that is free.
+    workers : int
+        Processes that answer; one is enough for a small site, and SQLite has one writer anyway.
+    """
+    import uvicorn
+
+    from pzcenter.server.services.operation.logs import log_to
+
+    log_to(settings.log_level)
+    words: dict[str, Any] = {
+        "host": host, "port": port, "log_config": None, "access_log": False, "server_header": False,
+        "proxy_headers": False, "timeout_graceful_shutdown": GRACE_SECONDS, "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+        "ws": "none",
+    }  # fmt: skip
+    with _jobs(settings):
+        if workers == 1:
+            from pzcenter.server.app import create_app
+
+            uvicorn.run(create_app(settings), **words)
+            return
+        # Workers are processes of their own, which read the settings again.
+        os.environ[DIRECTORY_VARIABLE] = str(settings.data_dir)
+        os.environ[f"{ENV_PREFIX}BASE_URL"] = settings.base_url
+        uvicorn.run("pzcenter.server.asgi:app_here", factory=True, workers=workers, **words)
+
+
+@contextmanager
+def _jobs(settings: ServerSettings) -> Iterator[None]:
+    """Run jobs beside the service, where the settings say so."""
+    if settings.job_workers == 0:
+        yield
+        return
+    from pzcenter.server.services.context import open_services
+    from pzcenter.server.services.jobs.worker import Worker
+    from pzcenter.server.storage.make_tables import make_tables
+
+    services = open_services(settings)
+    make_tables(services.database)
+    services.close()
+    worker = Worker(settings)
+    worker.start()
+    try:
+        yield
+    finally:
+        worker.stop()

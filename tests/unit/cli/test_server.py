@@ -1,0 +1,196 @@
+"""``pz serve`` and ``pz server``, with the mock in place of a server."""
+
+import json
+from functools import partial
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+pytest.importorskip("httpx2", reason="needs the extra 'client'")
+
+import pzcenter.client
+from pzcenter.cli.app import app
+from pzcenter.client import KnownServers, PZClient
+from pzcenter.client.mock import MockServer
+
+CSV = "id,ra,dec,redshift\n1,10,-5,0.4\n2,11,-6,0.5\n"
+
+
+@pytest.fixture
+def mock(tmp_path, monkeypatch):
+    for name in ("CONFIG", "STATE"):
+        monkeypatch.setenv(f"XDG_{name}_HOME", str(tmp_path / name.lower()))
+    for name in ("URL", "TOKEN"):
+        monkeypatch.delenv(f"PZ_SERVER_{name}", raising=False)
+    made = MockServer()
+    made.user("ben")
+    monkeypatch.setattr(pzcenter.client, "PZClient", type("Client", (PZClient,), {}))
+    init = PZClient.__init__
+    monkeypatch.setattr(pzcenter.client.PZClient, "__init__", partial_init(init, made))
+    return made
+
+
+def partial_init(init, mock):
+    def made(self, url, token=None, **words):
+        init(self, url, token, **(words | {"transport": mock.transport()}))
+
+    return made
+
+
+@pytest.fixture
+def pz(mock):
+    def run(*words, status=0, text=None):
+        result = CliRunner().invoke(app, list(words), input=text)
+        assert result.exit_code == status, result.output
+        return result
+
+    run("server", "login", "http://mock", text=mock.token("ada") + "\n")
+    return run
+
+
+def read(result):
+    return json.loads(result.stdout)
+
+
+def test_sign_in_and_out(pz, mock):
+    assert read(pz("server", "whoami", "--json"))["username"] == "ada"
+    assert "ada (user)" in pz("server", "whoami").stdout
+    assert read(pz("server", "known", "--json")) == {"default": "http://mock"}
+    assert "http://mock" in pz("server", "known").stdout
+    secret = KnownServers().get().token
+    assert secret not in pz("server", "known").output
+    pz("server", "login", "http://mock", "--name", "wrong", text="nonsense\n", status=1)
+    pz("server", "login", "http://mock", text="\n", status=2)
+    assert list(KnownServers().all()) == ["default"]
+    pz("server", "whoami", "-s", "nowhere", status=1)
+    pz("server", "logout")
+    assert "pz server login" in pz("server", "whoami", status=1).stderr
+
+
+def test_a_product_by_commands(pz, mock, tmp_path):
+    table, notes = tmp_path / "z.csv", tmp_path / "notes.md"
+    table.write_text(CSV)
+    notes.write_text("Notes.")
+    upload = ("server", "upload", str(table), "--type", "redshift_catalog", "--name", "VVDS", "--aux", str(notes))
+    told = read(pz(*upload, "--tag", "Deep", "--json"))
+    assert told["state"] == "registering" and told["missing"] == [] and told["columns"]["redshift"] == "z"
+    number = str(told["id"])
+    assert "redshift" in pz("server", "columns", number).stdout
+    pz("server", "columns", number, "redshift", status=2)
+    assert read(pz("server", "columns", number, "redshift=z", "id=ID", "--json"))[0]["ucd"] == "meta.id;meta.main"
+    assert "published" in pz("server", "publish", number).stdout
+    shown = pz("server", "product", number).stdout
+    assert "VVDS" in shown and "notes.md" in shown and "deep" in shown
+    assert read(pz("server", "product", number, "--json"))["files"][0]["name"] == "z.csv"
+    assert "VVDS" in pz("server", "products", "vvds", "--type", "redshift_catalog", "--latest").stdout
+    assert read(pz("server", "products", "--official", "--json")) == []
+    pz("server", "edit", number, "--description", "Better.", "--tag", "wide")
+    assert read(pz("server", "product", number, "--json"))["description"] == "Better."
+    shared = read(pz("server", "share", number, "--visibility", "shared", "--group", "team", "--user", "ben", "--json"))
+    assert (shared["groups"], shared["users"]) == (["team"], ["ben"])
+    assert "embargo until 2999-01-01" in pz("server", "share", number, "--embargo", "2999-01-01").stdout
+    assert "group team, ben" in pz("server", "share", number, "--embargo", "none").stdout
+    assert "Fine." in pz("server", "comment", number, "Fine.").stdout
+    assert "ada: Fine." in pz("server", "comment", number).stdout
+    path = pz("server", "download", number, str(tmp_path / "out")).stdout.strip()
+    assert Path(path).read_text() == CSV
+    assert pz("server", "download", number, str(tmp_path / "out"), "--all").stdout.strip().endswith(".zip")
+    assert pz("server", "cite", number).stdout.startswith("@misc{")
+    second = pz("server", "new-version", number).stdout.strip()
+    assert "+1" in pz("server", "provenance", number).stdout
+    assert len(read(pz("server", "provenance", number, "--json"))["nodes"]) == 2
+    pz("server", "upload", str(table), "--to", second, "--publish")
+    pz("server", "upload", str(notes), "--to", second)
+    assert [each["role"] for each in read(pz("server", "product", second, "--json"))["files"]] == ["main", "auxiliary"]
+    pz("server", "official", second, status=1)
+    pz("server", "delete", second, text="n\n", status=1)
+    pz("server", "delete", second, "--yes")
+    assert "not_found" in pz("server", "product", second, status=1).stderr
+
+
+def test_an_upload_goes_on_with_the_product_that_it_began(pz, mock, tmp_path):
+    table = tmp_path / "z.csv"
+    table.write_text(CSV)
+    upload = ("server", "upload", str(table), "--type", "training_set", "--name", "Mine")
+    mock.fail(99, status=400, method="PATCH")
+    pz(*upload, status=1)
+    mock._failures.clear()
+    told = read(pz(*upload, "--json"))
+    assert len(mock.state.products) == 1 and told["size"] == len(CSV)
+    assert read(pz(*upload, "--json"))["id"] != told["id"]
+
+
+def test_misuse_of_an_upload(pz, tmp_path):
+    pz("server", "upload", "z.csv", status=2)
+    pz("server", "upload", "z.csv", "--type", "other", "--to", "3", status=2)
+    assert "no file" in pz("server", "upload", str(tmp_path / "z.csv"), "--type", "other", status=1).stderr
+    assert "directory" in pz("server", "upload", str(tmp_path), "--type", "other", status=1).stderr
+    pz("server", "upload", "a", "--type", "other", "--description-file", str(tmp_path / "x"), status=1)
+
+
+def test_missing_columns_are_told(pz, tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("a,b\n1,2\n")
+    told = pz("server", "upload", str(table), "--type", "training_set")
+    assert "pz server columns 1 COLUMN=NAME" in told.stderr and "next:" not in told.stderr
+    assert (
+        "next: pz server publish"
+        in pz("server", "columns", "1", "b=z").stdout + pz("server", "upload", str(table), "--type", "other").stderr
+    )
+
+
+def test_tokens_by_commands(pz):
+    made = pz("server", "make-token", "notebook", "--scope", "read", "--days", "3")
+    assert len(made.stdout.strip()) == 40
+    tokens = read(pz("server", "tokens", "--json"))
+    assert "notebook" in pz("server", "tokens").stdout and made.stdout.strip() not in str(tokens)
+    number = next(each["id"] for each in tokens if each["name"] == "notebook")
+    pz("server", "revoke-token", number)
+    assert len(read(pz("server", "tokens", "--json"))) == len(tokens) - 1
+
+
+def test_a_server_is_made_once_and_its_settings_can_be_read(tmp_path):
+    pytest.importorskip("fastapi", reason="needs the extra 'server'")
+    from pzcenter.server.settings import ServerSettings, read_settings
+
+    invoke = partial(CliRunner().invoke, app)
+    made = invoke(["serve", "--init", str(tmp_path / "site"), "--base-url", "https://pz.example.org/", "--json"])
+    told = json.loads(made.stdout)
+    assert told["url"] == "https://pz.example.org" and len(told["token"]) == 40
+    settings = read_settings(tmp_path / "site")
+    assert settings.allowed_hosts[0] == "pz.example.org" and settings.secure_cookies
+    text = (tmp_path / "site" / "server.yaml").read_text()
+    assert (tmp_path / "site" / "server.yaml").stat().st_mode & 0o777 == 0o600
+    # Every setting is there, and with its # taken away it is what holds anyway.
+    lines = [
+        line.removeprefix("# ")
+        for line in text.splitlines()
+        if line.removeprefix("# ").split(":")[0] in ServerSettings.model_fields
+    ]
+    assert set(yaml.safe_load("\n".join(lines))) == set(ServerSettings.model_fields) - {"data_dir"}
+    assert invoke(["serve", "--init", str(tmp_path / "site")]).exit_code == 1
+    assert invoke(["serve", "--init", str(tmp_path / "x"), "--base-url", "ftp://x"]).exit_code == 2
+    assert invoke(["serve", str(tmp_path / "nothing")]).exit_code == 1
+    assert invoke(["serve", str(tmp_path / "site"), "--site-name", "x"]).exit_code == 2
+
+
+def test_a_server_does_not_let_others_in_by_http(tmp_path):
+    pytest.importorskip("fastapi", reason="needs the extra 'server'")
+    from pzcenter.errors import ConfigError
+    from pzcenter.server.serving import check_exposure, serving_settings
+    from pzcenter.server.settings import SETTINGS_NAME
+
+    (tmp_path / SETTINGS_NAME).touch()
+    settings, host, port = serving_settings(tmp_path, host=None, port=9000)
+    assert (settings.base_url, host, port) == ("http://127.0.0.1:9000", "127.0.0.1", 9000)
+    check_exposure(settings, host, insecure=False)
+    for address in ("0.0.0.0", "::", "192.168.1.1"):
+        with pytest.raises(ConfigError, match="--insecure"):
+            check_exposure(settings, address, insecure=False)
+        check_exposure(settings, address, insecure=True)
+    (tmp_path / SETTINGS_NAME).write_text("base_url: https://pz.example.org\n")
+    settings, host, port = serving_settings(tmp_path, host="0.0.0.0", port=None)
+    check_exposure(settings, host, insecure=False)
+    assert (settings.base_url, port) == ("https://pz.example.org", 8000)
