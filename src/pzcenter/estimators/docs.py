@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["OUR_OWN", "estimators_page"]
 
-OUR_OWN = ("template", "neighbours", "trainz")
+OUR_OWN = ("template", "density_network", "neighbours", "trainz")
 """Methods on the page, in its order; plug-ins document themselves."""
 
 _HEAD = """# Estimators

@@ -2,21 +2,36 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import Any
+
+import pytest
 
 from pzcenter.estimators import get_estimator, registered_estimators
 from pzcenter.testing import EstimatorSuite
 
 CONFIGS: dict[str, dict[str, Any]] = {
+    "density_network": {
+        "templates": "none",
+        "n_member": 2,
+        "n_hidden": 8,
+        "n_layer": 1,
+        "max_epochs": 4,
+        "resolution": 0.05,
+    },
     "neighbours": {"n_tune": 100},
     "template": {"template_set": "cwwsb4", "n_between": 0},
 }
 """Settings that keep the suite at seconds."""
+NEEDS_JAX = {"density_network"}
 
 
 def suite_of(name: str) -> type[EstimatorSuite]:
     members = {"estimator_class": get_estimator(name), "config": CONFIGS.get(name, {}), "__module__": __name__}
-    return type(f"Test{name.title()}", (EstimatorSuite,), members)
+    suite = type(f"Test{name.title()}", (EstimatorSuite,), members)
+    if name in NEEDS_JAX and not find_spec("jax"):
+        pytest.mark.skip(reason="training needs jax: pzcenter[ml]")(suite)
+    return suite
 
 
 for entry in registered_estimators():
@@ -29,4 +44,4 @@ def test_no_registered_estimator_is_broken():
 
 
 def test_our_own_are_registered():
-    assert {"template", "trainz", "neighbours"} <= {entry.name for entry in registered_estimators()}
+    assert {"template", "trainz", "neighbours", "density_network"} <= {entry.name for entry in registered_estimators()}
