@@ -159,6 +159,8 @@ def test_from_beginning_to_end(services, server):
     assert list(product) == PRODUCT_KEYS
     assert (product["status"], product["release_name"], product["description"]) == (0, "DP1", "")
     number = product["id"]
+    assert product["internal_name"] == f"{number}_set"
+    assert client.get(f"/api/products/{number}/").json() == product
     assert client.get("/api/products/pending_publication/").json()["product"]["id"] == number
     assert server.client("colleague").get("/api/products/pending_publication/").json() == {"product": None}
     assert client.get(f"/api/products/{number}/main_file_info/").json()["main_file"] == {}

@@ -141,5 +141,5 @@ def _keep(services: Services, principal: Principal, form: ReceivedForm) -> Respo
             services, session, principal, product.id, content, name=checked_text("file", file.filename), role=role,
             media_type=media_type,
         )  # fmt: skip
-        session.refresh(kept)
+        session.flush()
         return JSONResponse(file_json(services, principal, kept), 201)

@@ -154,7 +154,7 @@ def start(services: CurrentServices, principal: Writer, asked: Asked) -> Respons
             raise FieldError("used_config", str(error)) from error
         except UsageError as error:
             raise broken_rule(error) from None
-        session.refresh(process)
+        session.flush()
         return JSONResponse(process_json(session, principal, process), 201)
 
 

@@ -76,7 +76,7 @@ def create(services: CurrentServices, principal: Writer, words: Words) -> Respon
             raise FieldError("release", str(error)) from error
         except UsageError as error:
             raise broken_rule(error) from None
-        session.refresh(product)
+        session.flush()
         return JSONResponse(product_json(session, principal, product), 201)
 
 
