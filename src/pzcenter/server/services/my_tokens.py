@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from sqlalchemy import func, select
@@ -14,6 +15,7 @@ from pzcenter.server.storage.base import now
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
     from sqlalchemy.orm import Session
 
@@ -26,6 +28,8 @@ MOST_TOKENS = 100
 """That are good, of one user."""
 MAX_NAME = 100
 DAY = 86_400.0
+SLACK = 1e-3
+"""Days; so that asking for exactly as long as may be is no matter of microseconds."""
 
 
 def tokens_of(session: Session, principal: Principal) -> list[Token]:
@@ -90,16 +94,16 @@ def ask_token(
     good = (Token.user_id == user_id) & Token.revoked_at.is_(None) & (Token.expires_at > now())
     if (session.scalar(select(func.count()).select_from(Token).where(good)) or 0) >= MOST_TOKENS:
         raise QuotaError(f"you have {MOST_TOKENS} tokens; revoke some")
-    longest = _longest(services, session, principal)
-    if days is not None and days > longest:
+    end = _end(services, session, principal)
+    longest = (end - now()).total_seconds() / DAY
+    if days is not None and days > longest + SLACK:
         raise UsageError(f"{days:g} days: this token may live for {longest:.3g} days at most")
-    return make_token(session, principal, name, scopes=wanted, days=longest if days is None else days)
+    token, secret = make_token(session, principal, name, scopes=wanted, days=longest if days is None else days)
+    token.expires_at = min(token.expires_at, end)
+    return token, secret
 
 
-def _longest(services: Services, session: Session, principal: Principal) -> float:
-    """Days that a new token may live: a token makes none that outlives it."""
-    days = float(services.settings.token_days)
-    if principal.token_id is None:
-        return days
-    left = session.get_one(Token, principal.token_id).expires_at - now()
-    return min(days, left.total_seconds() / DAY)
+def _end(services: Services, session: Session, principal: Principal) -> datetime:
+    """When a new token ends at the latest: a token makes none that outlives it."""
+    end = now() + timedelta(days=services.settings.token_days)
+    return end if principal.token_id is None else min(end, session.get_one(Token, principal.token_id).expires_at)
