@@ -273,3 +273,24 @@ def test_the_description_has_errors_and_the_way_to_sign_in_everywhere(server):
             assert "application/problem+json" in operation["responses"]["404"]["content"], (method, path)
             assert "HTTPValidationError" not in str(operation)
     assert server.client().get(f"{API}/docs").status_code == 404
+
+
+def test_rows_of_a_table_are_told(server, make):
+    address = f"{API}/products/{make()}/table"
+    colleague = server.client("colleague")
+    told = colleague.get(address, params={"sort": "-z", "column": ["z", "ra"]}).json()
+    assert [each["name"] for each in told["columns"]] == ["z", "ra"] and told["rows"] == [[0.6, 3], [0.5, 1]]
+    assert colleague.get(address, params={"where": ["z > 0.55", "dec==4"]}).json()["n_rows"] == 1
+    assert colleague.get(address, params={"offset": 1, "limit": 1}).json()["rows"] == [[3, 4, 0.6]]
+    wrong = {"sort": "nosuch", "column": "nosuch", "where": "z", "limit": 5000, "offset": -1}
+    for name, value in wrong.items():
+        assert code(colleague.get(address, params={name: value}))[0] in {400, 422}
+    for condition in ("z<", "<3", "z=<3", "nosuch<3", "z<text", "{band}<3"):
+        assert code(colleague.get(address, params={"where": condition}))[0] in {400, 422}, condition
+    assert code(server.client().get(address)) == (401, "authentication")
+
+
+def test_a_body_does_not_get_in_as_a_stream(server):
+    for kind in ("application/offset+octet-stream", "multipart/form-data; boundary=x"):
+        answer = server.client().post(f"{API}/products", content=b" " * (5 * 2**20), headers={"Content-Type": kind})
+        assert answer.status_code == 413

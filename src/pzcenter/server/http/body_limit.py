@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from starlette.exceptions import HTTPException
@@ -31,6 +32,8 @@ class BodyLimit:
         Bytes.
     streams : tuple of str
         Types of bodies that have limits of their own.
+    stream_paths : str
+        Pattern of the addresses that take them; a type alone would let anybody send anything anywhere.
     """
 
     def __init__(
@@ -40,13 +43,18 @@ class BodyLimit:
         refuse: Callable[[str, str | None], Response],
         limit: int = MAX_BODY,
         streams: tuple[str, ...] = STREAMS,
+        stream_paths: str = "",
     ) -> None:
         self.app, self.refuse, self.limit, self.streams = app, refuse, limit, streams
+        self.stream_paths = re.compile(stream_paths)
+
+    def _is_stream(self, scope: Scope, content_type: str) -> bool:
+        return content_type.startswith(self.streams) and self.stream_paths.search(scope["path"]) is not None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one request on, or refuse it."""
         headers = {name: value.decode("latin-1") for name, value in scope.get("headers", ())}
-        if scope["type"] != "http" or headers.get(b"content-type", "").startswith(self.streams):
+        if scope["type"] != "http" or self._is_stream(scope, headers.get(b"content-type", "")):
             await self.app(scope, receive, send)
             return
         words = f"the body is too large; {self.limit:,} bytes are accepted"

@@ -26,6 +26,7 @@ from pzcenter.server.rest.v2.product_types import router as product_types
 from pzcenter.server.rest.v2.products import router as products
 from pzcenter.server.rest.v2.releases import router as releases
 from pzcenter.server.rest.v2.sharing import router as sharing
+from pzcenter.server.rest.v2.tables import router as tables
 from pzcenter.server.rest.v2.tokens import router as tokens
 from pzcenter.server.rest.v2.users import router as users
 
@@ -49,7 +50,7 @@ def api_app(services: Services) -> FastAPI:
     FastAPI
     """
     app = new_application(services, _tell, title="PZ Server", version=pzcenter.__version__, openapi_url=None)
-    app.add_middleware(BodyLimit, refuse=_too_large)
+    app.add_middleware(BodyLimit, refuse=_too_large, stream_paths=r"/uploads(/|$)")
     # Routers in the order of the description.
     app.include_router(product_list)
     app.include_router(products)
@@ -57,6 +58,7 @@ def api_app(services: Services) -> FastAPI:
     app.include_router(files)
     app.include_router(archives)
     app.include_router(columns)
+    app.include_router(tables)
     app.include_router(sharing)
     app.include_router(comments)
     app.include_router(lineage)
