@@ -159,6 +159,9 @@ def check(
     angle: Annotated[
         str, typer.Option("--angle", metavar="UNIT", help="Of the positions: auto, deg, hourangle or rad.")
     ] = "auto",
+    group: Annotated[
+        str | None, typer.Option("--group", metavar="NAME", help="Of an HDF5 file with several tables.")
+    ] = None,
     as_json: JsonOutput = False,
 ) -> None:
     """Read a catalogue as 'combine' will, and say what was found: columns, rules, what is missing."""
@@ -171,7 +174,7 @@ def check(
         survey = further[0].name
     source = _source(
         name=_name_of(table), path=str(table), survey=survey, columns=_pairs(column), scale=scale, angle=angle,
-        model=RedshiftSource,
+        group=group, model=RedshiftSource,
     )  # fmt: skip
     _, report = read_source(source, table, further=further)
     if as_json:
@@ -184,17 +187,26 @@ def _source(*, model: Any, **words: Any) -> Any:
     from pydantic import ValidationError
 
     from pzcenter.errors import ConfigError
+    from pzcenter.training.settings_files import faults_of
 
     try:
         return model(**words)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ConfigError(faults) from error
+        raise ConfigError(faults_of(error)) from error
 
 
 def _name_of(path: Path) -> str:
     name = "".join(letter if letter.isalnum() or letter in "._+-" else "_" for letter in path.name.split(".")[0])
     return name.lstrip("._+-") or "catalogue"
+
+
+def _free_name(name: str, taken: set[str]) -> str:
+    """The name, with a number where it is taken."""
+    found, number = name, 1
+    while found in taken:
+        number += 1
+        found = f"{name}-{number}"
+    return found
 
 
 def _pairs(words: list[str] | None) -> dict[str, str]:
@@ -216,7 +228,7 @@ def _print_source(report: SourceReport) -> None:
     out.print(f"  surveys: {', '.join(f'{name} {n:,}' for name, n in report.surveys.items())}", soft_wrap=True)
     for words, n in (
         ("without position", report.n_no_position), ("without redshift", report.n_no_redshift),
-        ("with a redshift of 0 or less", report.n_not_positive), ("whose id another row has", report.n_same_id),
+        ("with a redshift of 0 or less", report.n_not_positive), ("whose id an earlier row has", report.n_same_id),
     ):  # fmt: skip
         if n:
             out.print(f"  {n:,} rows {words}", soft_wrap=True)
@@ -247,7 +259,7 @@ def init(
     from pzcenter.training.init_files import write_settings
     from pzcenter.training.redshift_source import RedshiftSource
 
-    sources = []
+    sources: list[RedshiftSource] = []
     for text in catalogues:
         file, _, survey = text.partition("=")
         there = Path(file).exists()
@@ -257,7 +269,9 @@ def init(
             raise NotFoundError(f"{file} does not exist")
         sources.append(
             RedshiftSource(
-                name=_name_of(Path(file)), path=file if there else None, survey=survey or (None if there else file)
+                name=_free_name(_name_of(Path(file)), {each.name for each in sources}),
+                path=file if there else None,
+                survey=survey or (None if there else file),
             )
         )
     write_settings(path, CombineConfig(sources=tuple(sources)), "What is combined, and how.", overwrite=overwrite)

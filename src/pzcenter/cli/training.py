@@ -82,7 +82,7 @@ def _print_training_set(made: TrainingSet, directory: Path) -> None:
     out, match = stdout(), made.match
     out.print(
         f"{match.n_matched:,} of {made.n_redshifts:,} redshifts have an object within {match.radius_arcsec:g} arcsec; "
-        f"median distance {match.median_separation_arcsec:.3f} arcsec; about {match.false_share:.1%} of the pairs are "
+        f"median distance {match.median_separation_arcsec:.3f} arcsec; about {match.false_share:.2%} of the pairs are "
         "chance",
         soft_wrap=True,
     )

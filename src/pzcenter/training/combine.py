@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from pzcenter.errors import ConfigError, NotFoundError
 from pzcenter.science.friends import friends_of_friends, neighbour_pairs, split_wide_groups
 from pzcenter.training.redshift_source import RedshiftSource, read_source
 from pzcenter.training.resolve import KEPT, LOST, STAR, STAR_FLAG, TIED, rank_of_types, resolve
+from pzcenter.training.settings_files import read_settings
 from pzcenter.training.surveys import load_survey
 
 if TYPE_CHECKING:
@@ -160,16 +160,7 @@ def read_combine_config(path: str | os.PathLike[str]) -> CombineConfig:
     ConfigError
         A setting is unknown or not accepted; all of them are named.
     """
-    path = Path(path)
-    if not path.is_file():
-        raise NotFoundError(f"{path} does not exist")
-    try:
-        return CombineConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from error
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}" for each in error.errors())
-        raise ConfigError(f"{path}: {faults}") from error
+    return read_settings(path, CombineConfig, written_by="pz specz init", others={"objects": "pz training make"})
 
 
 def combine(

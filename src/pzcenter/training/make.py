@@ -4,23 +4,29 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pzcenter.catalogs import open_catalog
 from pzcenter.catalogs.crossmatch import MatchStatistics, crossmatch
 from pzcenter.catalogs.match_columns import object_columns
 from pzcenter.catalogs.skinny_partition import columns_needed, skinny_partition
-from pzcenter.errors import ColumnError, ConfigError, EmptyTableError, NotFoundError
+from pzcenter.errors import ColumnError, EmptyTableError
 from pzcenter.training.coverage import coverage
+from pzcenter.training.make_settings import (
+    CoverageConfig,
+    MatchConfig,
+    SplitConfig,
+    SubsampleConfig,
+    TrainingConfig,
+    read_training_config,
+)
 from pzcenter.training.product import open_product
-from pzcenter.training.select import SelectionConfig, select
-from pzcenter.training.split import DEFAULT_FRACTIONS, split
+from pzcenter.training.select import select
+from pzcenter.training.split import split
 from pzcenter.training.subsample import subsample
 
 if TYPE_CHECKING:
@@ -30,7 +36,7 @@ if TYPE_CHECKING:
     from pzcenter.catalogs.readers import Catalog
     from pzcenter.catalogs.skinny_partition import SkinnyPartition
     from pzcenter.training.coverage_report import CoverageReport
-    from pzcenter.training.select import SelectionReport
+    from pzcenter.training.select import SelectionConfig, SelectionReport
     from pzcenter.training.split import SplitReport
     from pzcenter.training.subsample import SubsampleReport
 
@@ -46,71 +52,11 @@ __all__ = [
     "target_of",
 ]
 
+EXTENDEDNESS = ("extendedness", "refExtendedness", "i_extendedness", "r_extendedness")
+"""Names that are tried where the settings do not name another column."""
 REDSHIFT_COLUMNS = (
     "measurement_id", "source_id", "z_spec", "z_err", "z_flag", "z_type", "survey", "group_id", "tie_result",
 )  # fmt: skip
-
-
-class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
-
-
-class MatchConfig(_Settings):
-    """How redshifts and objects are matched."""
-
-    radius_arcsec: Annotated[float, Field(gt=0, le=60, title="largest distance", description="arcsec")] = 0.75
-    mode: Annotated[Literal["nearest", "k", "all"], Field(title="which objects within it")] = "nearest"
-    k: Annotated[int, Field(ge=1, title="for mode k")] = 1
-    one_to_one: Annotated[bool, Field(title="no object has two redshifts of different groups")] = False
-    likelihood_ratio: Annotated[bool, Field(title="rank by distance and magnitude, not by distance alone")] = False
-    magnitude: Annotated[str | None, Field(title="column of magnitudes, for likelihood ratios")] = None
-    flux: Annotated[str | None, Field(title="column of fluxes in nJy, in place of magnitudes")] = None
-    sigma_arcsec: Annotated[
-        float | None, Field(gt=0, title="error of a coordinate; measured by default", description="arcsec")
-    ] = None
-    min_reliability: Annotated[float, Field(ge=0, le=1, title="least reliability, with likelihood ratios")] = 0.0
-
-
-class SplitConfig(_Settings):
-    """How the rows are split."""
-
-    fractions: Annotated[dict[str, float], Field(title="share of each sample")] = DEFAULT_FRACTIONS
-    seed: Annotated[int, Field(ge=0, title="of the draw")] = 0
-    method: Annotated[Literal["random", "stratified", "blocks"], Field(title="method")] = "random"
-    group: Annotated[str, Field(title="rows that stay together: galaxy, or a column")] = "galaxy"
-    strata: Annotated[dict[str, float] | None, Field(title="for stratified: widths of bins")] = None
-    block_order: Annotated[int, Field(ge=0, le=12, title="for blocks: HEALPix order")] = 6
-
-
-class SubsampleConfig(_Settings):
-    """One method that thins out or weights."""
-
-    method: str
-    seed: Annotated[int, Field(ge=0)] = 0
-    settings: dict[str, Any] = {}
-
-
-class CoverageConfig(_Settings):
-    """How well the training sample covers its target."""
-
-    target: Annotated[str | None, Field(title="catalogue to be estimated; the objects by default")] = None
-    mapping: Annotated[str | None, Field(title="of the target's columns")] = None
-    n_max: Annotated[int, Field(gt=0, title="most target objects; drawn partition by partition")] = 1_000_000
-    bands: Annotated[tuple[str, ...] | None, Field(title="bands to compare; those in common by default")] = None
-
-
-class TrainingConfig(_Settings):
-    """A training set."""
-
-    redshifts: Annotated[str, Field(title="product of 'pz specz combine', or a table of that form")]
-    objects: Annotated[str, Field(title="object catalogue: a file, a directory or HATS")]
-    mapping: Annotated[str | None, Field(title="what the columns of the objects mean; found by default")] = None
-    deredden: Annotated[bool, Field(title="take Galactic extinction out")] = True
-    match: MatchConfig = MatchConfig()
-    selection: SelectionConfig = SelectionConfig(min_z_flag=3, no_ties=True, no_repeats=True, z_min=1e-4)
-    split: SplitConfig = SplitConfig()
-    subsample: tuple[SubsampleConfig, ...] = ()
-    coverage: CoverageConfig | None = CoverageConfig()
 
 
 @dataclass(frozen=True, eq=False)
@@ -161,28 +107,6 @@ class TrainingSet:
         }
 
 
-def read_training_config(path: str | os.PathLike[str]) -> TrainingConfig:
-    """Read a file of settings.
-
-    Raises
-    ------
-    NotFoundError
-        There is no such file.
-    ConfigError
-        A setting is unknown or not accepted; all of them are named.
-    """
-    path = Path(path)
-    if not path.is_file():
-        raise NotFoundError(f"{path} does not exist; 'pz training init {path}' writes one")
-    try:
-        return TrainingConfig.model_validate(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{path} is not YAML: {error}") from error
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, each['loc'])) or 'settings'}: {each['msg']}" for each in error.errors())
-        raise ConfigError(f"{path}: {faults}") from error
-
-
 def make_training_set(
     config: TrainingConfig,
     *,
@@ -214,9 +138,13 @@ def make_training_set(
     tell = progress or (lambda _stage, _done, _all: None)
     redshifts = _redshifts(base / config.redshifts)
     catalog = open_catalog(base / config.objects)
+    cuts = _cuts(catalog, config.selection)
     matched, match, photometry, n_unreliable = _match(redshifts, catalog, config, tell)
     separations = matched.column("separation_arcsec").to_numpy()
-    table, selection = select(matched, config.selection)
+    table, selection = select(matched, cuts)
+    if cuts.min_extendedness is not None:
+        # It served the cut, and is no column of a training set.
+        table = table.drop_columns([cuts.extendedness_column])
     if not table.num_rows:
         raise EmptyTableError("the selection leaves no row: " + " ".join(selection.sentences))
     table, report = split(
@@ -241,6 +169,21 @@ def make_training_set(
         table.take(order), match, photometry, selection, report, reports, covered, redshifts.num_rows, n_unreliable,
         separations,
     )  # fmt: skip
+
+
+def _cuts(catalog: Catalog, selection: SelectionConfig) -> SelectionConfig:
+    """Cuts with the name of the catalogue's own column of extendedness."""
+    if selection.min_extendedness is None:
+        return selection
+    wanted = selection.extendedness_column
+    names = EXTENDEDNESS if wanted == EXTENDEDNESS[0] else (wanted,)
+    found = next((name for name in names if name in catalog.column_names), None)
+    if found is None:
+        raise ColumnError(
+            f"the cut in extendedness needs a column of {catalog.path}: there is none called {' or '.join(names)}; "
+            "name one (selection: extendedness_column)"
+        )
+    return selection.model_copy(update={"extendedness_column": found})
 
 
 def _redshifts(path: Path) -> pa.Table:
@@ -269,8 +212,11 @@ def _match(
     """Redshifts with the skinny rows of their objects."""
     names = object_columns(catalog, mag=config.match.magnitude, flux=config.match.flux)
     columns = columns_needed(catalog.column_names, config.mapping, where=str(catalog.path))
+    cuts = _cuts(catalog, config.selection)
+    further = [] if cuts.min_extendedness is None else [cuts.extendedness_column]
     result = crossmatch(
-        _floats(redshifts, "ra"), _floats(redshifts, "dec"), catalog, names=names, columns=columns,
+        _floats(redshifts, "ra"), _floats(redshifts, "dec"), catalog, names=names,
+        columns=list(dict.fromkeys([*columns, *further])),
         radius_arcsec=config.match.radius_arcsec, mode=config.match.mode, k=config.match.k,
         one_to_one_only=config.match.one_to_one, use_likelihood=config.match.likelihood_ratio,
         sigma_arcsec=config.match.sigma_arcsec, progress=lambda done, n: tell("match", done, n),
@@ -300,6 +246,8 @@ def _match(
         if name in pairs.column_names:
             column = pairs.column(name)
             table = table.append_column(name, column.cast(pa.float32()) if name == "separation_arcsec" else column)
+    for name in further:
+        table = table.append_column(name, pairs.column(name))
     return table.replace_schema_metadata(None), result.statistics, skinny.report(), n_unreliable
 
 

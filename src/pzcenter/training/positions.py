@@ -22,7 +22,9 @@ SEXAGESIMAL = (
     r"(?P<second>\d{1,2}(?:\.\d*)?)[s\"]?\s*$"
 )
 MANY = 50
-"""Rows from which small numbers look like radians."""
+"""Rows from which small numbers look like radians or hours."""
+HALF_A_DAY = 12.0
+"""Hours over which right ascensions must be spread to look like hours."""
 MOST_BAD = 0.5
 
 
@@ -85,17 +87,19 @@ def read_positions(ra: Any, dec: Any, *, unit: str = "auto", where: str = "the t
     given = np.isfinite(alpha) & np.isfinite(delta)
     good = given & (alpha >= -180.0) & (alpha <= 360.0) & (np.abs(delta) <= 90.0)
     n_outside = int(given.sum() - good.sum())
+    hint = "; right ascension was read as hours: if it is in degrees, say so with angle: deg"
+    hint = hint if in_hours and unit == "auto" and (alpha[given & ~good] > 360.0).any() else ""
     if n_outside > MOST_BAD * max(given.sum(), 1):
-        raise ColumnError(_what_is_wrong(alpha[given], delta[given], where))
+        raise ColumnError(_what_is_wrong(alpha[given], delta[given], where) + hint)
     warnings = []
     if n_outside:
         row = int(np.flatnonzero(given & ~good)[0])
         warnings.append(
             f"{n_outside} positions are none, such as ({alpha[row]:g}, {delta[row]:g}) in row {row + 1}; they count as "
-            "missing"
+            f"missing{hint}"
         )
-    if understood == "deg" and unit == "auto" and _like_radians(alpha[good], delta[good]):
-        warnings.append("all positions are smaller than 2 pi and pi / 2: are they in radians? Say so with angle: rad")
+    if understood == "deg" and unit == "auto":
+        warnings += _doubts(alpha[good], delta[good])
     return Positions(
         np.where(good, np.mod(alpha, 360.0), np.nan), np.where(good, delta, np.nan), int((~given).sum()), n_outside,
         understood, tuple(warnings),
@@ -125,9 +129,26 @@ def _text(column: Any) -> NDArray[np.str_]:
     return np.asarray(pc.fill_null(column, "").to_numpy(zero_copy_only=False), dtype=np.str_)
 
 
-def _like_radians(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> bool:
+def _doubts(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> list[str]:
+    """What degrees can be, and rarely are."""
     if ra.size < MANY:
-        return False
+        return []
+    found = []
+    if _like_radians(ra, dec):
+        found.append("all positions are smaller than 2 pi and pi / 2: are they in radians? Say so with angle: rad")
+    elif ra.min() >= 0.0 and ra.max() <= 24.0 and np.ptp(ra) > HALF_A_DAY:
+        found.append(
+            f"right ascension goes from {ra.min():g} to {ra.max():g}: is it in hours? Say so with angle: hourangle"
+        )
+    if ra.min() < 0.0 and np.abs(ra).max() <= 90.0:
+        found.append(
+            f"{np.count_nonzero(ra < 0.0)} right ascensions are negative and none is beyond 90: if these are "
+            "declinations, the columns are swapped"
+        )
+    return found
+
+
+def _like_radians(ra: NDArray[np.float64], dec: NDArray[np.float64]) -> bool:
     spread = np.ptp(ra) > 1.0 or np.ptp(dec) > 1.0
     return bool(ra.min() >= -np.pi and ra.max() <= 2 * np.pi and np.abs(dec).max() <= 0.5 * np.pi and spread)
 

@@ -110,7 +110,7 @@ class SourceReport:
     n_not_a_number : int
         Redshifts that are text and no number.
     n_same_id : int
-        Rows whose id another row has too.
+        Rows whose id an earlier row has.
     columns : dict of str to str
         Raw column by standard name, as they were used.
     surveys : dict of str to int
@@ -250,8 +250,8 @@ def _surveys_of(source: RedshiftSource, catalog: Any, further: Sequence[Survey])
         return [survey_named(text, further) for text in texts if text is not None]
     if source.survey is None:
         raise ColumnError(
-            f"{catalog.path}: of which survey are its rows? Name it (survey), or the column that says it (columns: "
-            "{survey: NAME})"
+            f"{catalog.path}: of which survey are its rows? Name it (survey; --survey for 'check'), or the column "
+            "that says it (columns: {survey: NAME}; --column survey=NAME)"
         )
     return [survey_named(source.survey, further)]
 

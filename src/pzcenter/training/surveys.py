@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pzcenter.errors import ConfigError, NotFoundError
 from pzcenter.training.expressions import compile_expression
+from pzcenter.training.settings_files import faults_of, read_yaml
 
 if TYPE_CHECKING:
     import os
@@ -123,17 +124,14 @@ def load_survey(path: str | os.PathLike[str]) -> Survey:
         raise NotFoundError(f"{path} does not exist")
     if path.stat().st_size > MAX_BYTES:
         raise ConfigError(f"{path} has {path.stat().st_size} bytes; the file of a survey has at most {MAX_BYTES}")
-    return _parse(path.read_text(encoding="utf-8"), str(path))
+    return _survey(read_yaml(path), str(path))
 
 
-def _parse(text: str, where: str) -> Survey:
+def _survey(content: Any, where: str) -> Survey:
     try:
-        return Survey.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise ConfigError(f"{where} is not YAML: {error}") from error
+        return Survey.model_validate(content)
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ConfigError(f"{where}: {faults}") from error
+        raise ConfigError(f"{where}: {faults_of(error)}") from error
 
 
 @cache
@@ -141,7 +139,7 @@ def shipped_surveys() -> Mapping[str, Survey]:
     """Surveys that come with the package, by name."""
     folder = files("pzcenter.data") / "surveys"
     names = sorted(each.name for each in folder.iterdir() if each.name.endswith(".yaml"))
-    found = [_parse((folder / name).read_text(encoding="utf-8"), name) for name in names]
+    found = [_survey(yaml.safe_load((folder / name).read_text(encoding="utf-8")), name) for name in names]
     return {survey.name: survey for survey in found}
 
 

@@ -26,6 +26,7 @@ from pzcenter.simulation import simulate
 from pzcenter.simulation.config import SimulationConfig
 from pzcenter.simulation.placed import place_objects
 from pzcenter.training.build import build_redshifts, build_training_set
+from pzcenter.training.combine import read_combine_config
 from pzcenter.training.make import TrainingConfig, make_training_set, read_training_config
 from pzcenter.training.product import export_product, open_product
 from pzcenter.training.samples import copy_samples
@@ -150,6 +151,20 @@ def test_one_to_one(folder):
     assert len(ids) == len(set(ids))
 
 
+def test_a_cut_in_extendedness_reads_the_column_of_the_objects(folder, made):
+    cut = make_training_set(settings(folder, selection={"min_extendedness": 0.5}, coverage=None))
+    (count,) = (each for each in cut.selection.cuts if each.name == "min_extendedness")
+    assert count.meaning == "refExtendedness >= 0.5"
+    assert count.n_alone > 0
+    assert cut.table.column_names == made.table.column_names
+    objects = open_catalog(folder / "objects.parquet").read(["objectId", "refExtendedness"]).to_pandas()
+    extended = set(objects.objectId[objects.refExtendedness >= 0.5])
+    assert set(cut.table.column("objectId").to_pylist()) <= extended
+    more = {"min_extendedness": 0.5, "extendedness_column": "galaxyness"}
+    with pytest.raises(ColumnError, match="there is none called galaxyness"):
+        make_training_set(settings(folder, selection=more, coverage=None))
+
+
 def test_a_selection_that_leaves_nothing_says_why(folder):
     with pytest.raises(EmptyTableError, match=r"leaves no row.*z_spec >= 20"):
         make_training_set(settings(folder, selection={"z_min": 20.0}, coverage=None))
@@ -243,6 +258,29 @@ def pz(*words):
     return CliRunner().invoke(app, [str(word) for word in words])
 
 
+def test_files_of_one_name_get_names_of_their_own(folder, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "x.csv").write_text("id,ra,dec,z,flag\n1,10,1,0.5,4\n")
+    done = pz("specz", "init", tmp_path / "c.yaml", f"{tmp_path}/a/x.csv=VVDS", f"{tmp_path}/b/x.csv=VVDS")
+    assert done.exit_code == 0, done.output
+    assert [each.name for each in read_combine_config(tmp_path / "c.yaml").sources] == ["x", "x-2"]
+
+
+def test_a_table_of_an_hdf5_file_is_chosen(tmp_path):
+    import h5py
+
+    with h5py.File(tmp_path / "two.h5", "w") as file:
+        for name in ("first", "second"):
+            for column, value in {"ra": 10.0, "dec": 1.0, "z": 0.5, "zflags": 4}.items():
+                file[f"{name}/{column}"] = np.array([value])
+    words = ["specz", "check", tmp_path / "two.h5", "--survey", "VVDS"]
+    assert "choose one with group=" in pz(*words).stderr
+    done = pz(*words, "--group", "second")
+    assert done.exit_code == 0, done.output
+    assert "1 rows" in done.stdout
+
+
 def test_commands(folder, tmp_path):
     assert "VVDS#1: z_flag % 10 == 4 -> 4" in pz("specz", "surveys", "vvds").stdout
     assert len(json.loads(pz("specz", "surveys", "--json").stdout)) > 40
@@ -253,12 +291,16 @@ def test_commands(folder, tmp_path):
     assert pz("specz", "check", folder / "samples" / "vuds.parquet", "--survey", "VUDS", "--scale", "x").exit_code == 2
     assert pz("specz", "init", tmp_path / "c.yaml", f"{folder}/samples/vuds.parquet=VUDS").exit_code == 0
     assert pz("specz", "init", tmp_path / "c.yaml", f"{folder}/samples/vuds.parquet=VUDS").exit_code == 1
+    assert "#   angle: unit of the positions (auto, deg, hourangle, rad)\n" in (tmp_path / "c.yaml").read_text()
     made = pz("specz", "combine", tmp_path / "c.yaml", tmp_path / "out", "--json", "--no-report")
     assert made.exit_code == 0, made.output
     assert json.loads(made.stdout)["n_read"] == 698
     assert pz("specz", "combine", tmp_path / "c.yaml", tmp_path / "out2", "--mode", "blend").exit_code == 2
     assert pz("training", "init", tmp_path / "t.yaml", folder / "redshifts", folder / "objects.parquet").exit_code == 0
     assert read_training_config(tmp_path / "t.yaml") == settings(folder)
+    written = (tmp_path / "t.yaml").read_text()
+    assert "# which objects within it (nearest, k, all)\n" in written
+    assert "# Signal to noise: Least flux over its error, by band.\n" in written
     made = pz("training", "make", tmp_path / "t.yaml", tmp_path / "set", "--no-report")
     assert made.exit_code == 0, made.output
     assert "No galaxy is in two samples." in made.stdout

@@ -55,6 +55,33 @@ def test_hours_as_numbers():
     assert read_positions(pa.array([1.0]), pa.array([2.0]), unit="hourangle").ra[0] == 15.0
 
 
+def test_numbers_that_look_like_hours():
+    rng = np.random.default_rng(0)
+    dec = pa.array(rng.uniform(-60, 60, 100))
+    assert "angle: hourangle" in read_positions(pa.array(rng.uniform(0, 24, 100)), dec).warnings[0]
+    assert read_positions(pa.array(rng.uniform(0, 25, 100)), dec).warnings == ()
+    assert read_positions(pa.array(rng.uniform(10, 20, 100)), dec).warnings == ()
+    assert read_positions(pa.array(rng.uniform(0, 24, 100)), dec, unit="deg").warnings == ()
+
+
+def test_right_ascension_that_looks_like_declination():
+    rng = np.random.default_rng(0)
+    field = pa.array(rng.uniform(52, 54, 100))
+    made = read_positions(pa.array(rng.uniform(-29, -27, 100)), field)
+    assert "100 right ascensions are negative" in made.warnings[0]
+    assert "swapped" in made.warnings[0]
+    assert read_positions(pa.array(rng.uniform(-170, 170, 100)), field).warnings == ()
+
+
+def test_sexagesimal_degrees_of_right_ascension():
+    ra, dec = pa.array(["151:33:30.1", "23:00:00", "333:58:24"]), pa.array(["+01:58:58", "+04:06:14", "+00:36:36"])
+    with pytest.raises(ColumnError, match="if it is in degrees, say so with angle: deg"):
+        read_positions(ra, dec)
+    assert read_positions(ra, dec, unit="deg").ra[2] == pytest.approx(333.97333, abs=1e-5)
+    some = pa.array(["15:33:30.1", "23:00:00", "333:58:24"])
+    assert "angle: deg" in read_positions(some, dec).warnings[0]
+
+
 def test_columns_that_are_swapped_or_no_positions():
     with pytest.raises(ColumnError, match="look swapped"):
         read_positions(pa.array([-10.0, 20.0]), pa.array([150.0, 210.0]))
