@@ -49,7 +49,7 @@ def submission_page_key(made: Comparison, method: MethodResult) -> str:
     return key_of({
         "method": [method.key, vars(method.facts)],
         "controls": [control.key for control in made.controls],
-        "settings": made.settings.model_dump(mode="json", include={"lines", "requirements", "title"}),
+        "settings": made.settings.model_dump(mode="json", include={"lines", "requirements"}),
         "notes": [*made.truth.notes],
     })  # fmt: skip
 
@@ -79,7 +79,8 @@ def submission_page(made: Comparison, method: MethodResult, time: datetime) -> P
             tables=[glance_table([method, *_others(made, method)])],
         ),
         _requirements(method),
-        Section("figures", "Figures", pictures=_pictures(sample, method)),
+        # The figures of a control are beside the others on the page of all methods.
+        Section("figures", "Figures", pictures=[] if method.is_control else _pictures(sample, method)),
         _worst(made, method, kept),
         Section("challenge", "Points of the data challenge", tables=[challenge_table([method])]),
         _all_metrics(method),
@@ -186,7 +187,7 @@ def _worst(made: Comparison, method: MethodResult, kept: KeptDensities) -> Secti
 
 def _worst_pictures(method: MethodResult, kept: KeptDensities) -> list[Picture]:
     drawn = list(zip(kept.worst, kept.worst_pdf, strict=True))[:N_WORST_DRAWN]
-    if not method.has_pdf or not drawn:
+    if not method.has_pdf or not drawn or method.is_control:
         return []
     panels = [
         (f"{item.object_id}", {method.name: (kept.z_grid, np.asarray(pdf, dtype=np.float64))}, item.z_spec)
