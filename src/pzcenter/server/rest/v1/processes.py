@@ -18,7 +18,7 @@ from pzcenter.server.rest.v1.asking import Number, Reader, Writer, checked_text,
 from pzcenter.server.rest.v1.errors import FieldError, broken_rule
 from pzcenter.server.rest.v1.lists import Listing, envelope, metadata, rows_of
 from pzcenter.server.rest.v1.process_shape import process_json, processes_json
-from pzcenter.server.services.jobs import process_for, process_log, request_stop, submit, visible_jobs
+from pzcenter.server.services.jobs import enqueue, process_for, process_log, request_stop, submit, visible_jobs
 from pzcenter.server.storage.processes import Pipeline, Process, ProcessState
 from pzcenter.server.storage.releases import Release
 from pzcenter.training.surveys import Survey
@@ -155,7 +155,9 @@ def start(services: CurrentServices, principal: Writer, asked: Asked) -> Respons
         except UsageError as error:
             raise broken_rule(error) from None
         session.flush()
-        return JSONResponse(process_json(session, principal, process), 201)
+        told = process_json(session, principal, process)
+    enqueue(services, told["id"])
+    return JSONResponse(told, 201)
 
 
 @router.get("/processes/{number:int}/")
