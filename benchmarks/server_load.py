@@ -139,7 +139,7 @@ class Running:
     def rss_mb(self) -> float:
         """Memory of the largest process."""
         everybody = [psutil.Process(self.process.pid), *psutil.Process(self.process.pid).children(recursive=True)]
-        return max(each.memory_info().rss for each in everybody) / MEGABYTE
+        return float(max(each.memory_info().rss for each in everybody)) / MEGABYTE
 
     def stop(self) -> None:
         """End it."""
@@ -231,7 +231,7 @@ async def upload_and_read(url: str, token: str, n_bytes: int, uploaders: int, re
 
 def p95(times: list[float]) -> float:
     """Ninety-fifth percentile."""
-    return statistics.quantiles(times, n=20)[-1] if len(times) > 1 else float("nan")
+    return float(statistics.quantiles(times, n=20)[-1]) if len(times) > 1 else float("nan")
 
 
 def main() -> None:
@@ -259,9 +259,8 @@ def main() -> None:
             times, errors = asyncio.run(read(server.url, token, seconds, uids))
             n_requests = sum(len(each) for each in times.values())
             for kind, each in times.items():
-                print(
-                    f"{kind:8s} {len(each):6d} requests, median {statistics.median(each):6.1f} ms, p95 {p95(each):6.1f} ms"
-                )
+                middle = statistics.median(each)
+                print(f"{kind:8s} {len(each):6d} requests, median {middle:6.1f} ms, p95 {p95(each):6.1f} ms")
             uploaders, readers, size = (5, 20, 2) if words.quick else (UPLOADERS, READERS, 20)
             whole, more = asyncio.run(upload_and_read(server.url, token, size * MEGABYTE, uploaders, readers))
             print(f"{whole} of {uploaders} uploads of {size} MB came back whole while {readers} read; {more} errors")
