@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from pzcenter.cli.options import FLAG, JsonOutput, Overwrite, WithPage
 from pzcenter.cli.verbs import add_verb, verb_group
-
-if TYPE_CHECKING:
-    from pzcenter.training.combine import CombineReport
-    from pzcenter.training.redshift_source import SourceReport
 
 __all__ = ["group"]
 
@@ -30,7 +26,10 @@ CHECK_EXAMPLES = (
     ("pz specz check mine.csv --survey VVDS --column ra=RAdeg --column z_spec=zbest", "columns with other names"),
 )
 SAMPLES_EXAMPLES = (("pz specz samples samples", "18 small catalogues and the settings that combine them"),)
-INIT_EXAMPLES = (("pz specz init combine.yaml vvds.fits=VVDS deep2.fits=DEEP2", "settings to begin with"),)
+INIT_EXAMPLES = (
+    ("pz specz init combine.yaml vvds.fits=VVDS deep2.fits=DEEP2", "settings to begin with"),
+    ("pz specz init combine.yaml mine.csv=MYSURVEY --survey-file mysurvey.yaml", "with a survey of your own"),
+)
 COMBINE_EXAMPLES = (
     ("pz specz combine combine.yaml redshifts", "one catalogue of all, repeated measurements marked"),
     ("pz specz combine combine.yaml best --mode remove", "only the best measurement of each galaxy"),
@@ -56,6 +55,7 @@ def surveys(
 ) -> None:
     """List the surveys whose flags are known, or the rules of one."""
     from pzcenter.cli.screen import plain_table, print_json, stdout
+    from pzcenter.cli.specz_screen import print_survey
     from pzcenter.training.surveys import load_survey, shipped_surveys, survey_named
 
     further = [load_survey(path) for path in survey_file or []]
@@ -64,7 +64,7 @@ def surveys(
         if as_json:
             print_json(survey.model_dump(mode="json"))
             return
-        _print_survey(survey)
+        print_survey(survey)
         return
     known = sorted([*shipped_surveys().values(), *further], key=lambda each: each.name.casefold())
     if as_json:
@@ -76,29 +76,6 @@ def surveys(
         table.add_row(each.name, ways, each.title)
     stdout().print(table)
     stdout().print(f"\n[dim]{len(known)} surveys; pz specz surveys NAME shows one[/]")
-
-
-def _print_survey(survey: Any) -> None:
-    from pzcenter.cli.screen import stdout
-
-    out = stdout()
-    out.print(f"[bold]{survey.name}[/]  {survey.title}", soft_wrap=True)
-    facts = {
-        "aliases": ", ".join(survey.aliases), "cite": " ".join(filter(None, [survey.citation, survey.bibcode])),
-        "site": survey.site, "licence": survey.licence, "objects": survey.object_types,
-        "type": survey.z_type if isinstance(survey.z_type, str) else "by rules", "not verified": survey.unsure,
-    }  # fmt: skip
-    for label, words in facts.items():
-        if words:
-            out.print(f"  {label}: {words}", markup=False, soft_wrap=True)
-    for source in survey.sources:
-        out.print(f"  source: {source}", markup=False, soft_wrap=True)
-    for standard, raw in survey.columns.items():
-        out.print(f"  {standard}: {raw if isinstance(raw, str) else ' or '.join(raw)}", markup=False, soft_wrap=True)
-    for number, rule in enumerate(survey.quality, start=1):
-        note = f"  ({rule.note})" if rule.note else ""
-        out.print(f"  {survey.name}#{number}: {rule.when} -> {rule.value}{note}", markup=False, soft_wrap=True)
-    out.print(f"  other rows: {'no flag' if survey.otherwise is None else survey.otherwise}", markup=False)
 
 
 def fetch(
@@ -166,6 +143,7 @@ def check(
 ) -> None:
     """Read a catalogue as 'combine' will, and say what was found: columns, rules, what is missing."""
     from pzcenter.cli.screen import print_json
+    from pzcenter.cli.specz_screen import print_source
     from pzcenter.training.redshift_source import RedshiftSource, read_source
     from pzcenter.training.surveys import load_survey
 
@@ -180,7 +158,7 @@ def check(
     if as_json:
         print_json(report.as_dict())
         return
-    _print_source(report)
+    print_source(report)
 
 
 def _source(*, model: Any, **words: Any) -> Any:
@@ -219,38 +197,13 @@ def _pairs(words: list[str] | None) -> dict[str, str]:
     return found
 
 
-def _print_source(report: SourceReport) -> None:
-    from pzcenter.cli.screen import plain_table, stderr, stdout
-
-    out = stdout()
-    out.print(f"[bold]{report.name}[/]: {report.n_rows:,} rows", soft_wrap=True)
-    out.print("  columns: " + ", ".join(f"{name} = {raw}" for name, raw in report.columns.items()), soft_wrap=True)
-    out.print(f"  surveys: {', '.join(f'{name} {n:,}' for name, n in report.surveys.items())}", soft_wrap=True)
-    for words, n in (
-        ("without position", report.n_no_position), ("without redshift", report.n_no_redshift),
-        ("with a redshift of 0 or less", report.n_not_positive), ("whose id an earlier row has", report.n_same_id),
-    ):  # fmt: skip
-        if n:
-            out.print(f"  {n:,} rows {words}", soft_wrap=True)
-    if report.rules.counts:
-        table = plain_table(rule="left", rows="right", flag="right", when="left", note="left")
-        for count in report.rules.counts:
-            if count.n or not count.rule.endswith("#-"):
-                value = "-" if count.value is None else str(count.value)
-                table.add_row(count.rule, f"{count.n:,}", value, count.when, count.note)
-        out.print(table, markup=False)
-    else:
-        out.print(f"  flags: on the {report.rules.scale} scale", soft_wrap=True)
-    for words in report.warnings:
-        stderr().print(f"warning: {words}", markup=False, soft_wrap=True)
-
-
 def init(
     path: Annotated[Path, typer.Argument(metavar="CONFIG", help="YAML file to write.")],
     catalogues: Annotated[
         list[str], typer.Argument(metavar="FILE[=SURVEY]...", help="Catalogues; a survey alone is fetched.")
     ],
     *,
+    survey_file: SurveyFiles = None,
     overwrite: Overwrite = False,
 ) -> None:
     """Write settings for 'combine' with all defaults, to be edited."""
@@ -258,7 +211,9 @@ def init(
     from pzcenter.training.combine import CombineConfig
     from pzcenter.training.init_files import write_settings
     from pzcenter.training.redshift_source import RedshiftSource
+    from pzcenter.training.surveys import load_survey, survey_named
 
+    further = [load_survey(each) for each in survey_file or []]
     sources: list[RedshiftSource] = []
     for text in catalogues:
         file, _, survey = text.partition("=")
@@ -267,6 +222,8 @@ def init(
             from pzcenter.errors import NotFoundError
 
             raise NotFoundError(f"{file} does not exist")
+        if survey or not there:
+            survey_named(survey or file, further)
         sources.append(
             RedshiftSource(
                 name=_free_name(_name_of(Path(file)), {each.name for each in sources}),
@@ -274,7 +231,8 @@ def init(
                 survey=survey or (None if there else file),
             )
         )
-    write_settings(path, CombineConfig(sources=tuple(sources)), "What is combined, and how.", overwrite=overwrite)
+    settings = CombineConfig(sources=tuple(sources), survey_files=tuple(str(each) for each in survey_file or []))
+    write_settings(path, settings, "What is combined, and how.", overwrite=overwrite)
     stdout().print(f"{path}; next: pz specz combine {path} redshifts", markup=False, soft_wrap=True)
 
 
@@ -311,6 +269,7 @@ def combine(
     from pydantic import ValidationError
 
     from pzcenter.cli.screen import print_json, stderr
+    from pzcenter.cli.specz_screen import print_combined
     from pzcenter.errors import ConfigError
     from pzcenter.training.build import Fetcher, build_redshifts
 
@@ -326,32 +285,7 @@ def combine(
     if as_json:
         print_json(product.report)
         return
-    _print_combined(made.report, product.directory)
-
-
-def _print_combined(report: CombineReport, directory: Path) -> None:
-    from pzcenter.cli.screen import plain_table, stderr, stdout
-
-    out = stdout()
-    table = plain_table(catalogue="left", rows="right", no_redshift="right", not_positive="right", no_rule="right")
-    for each in report.sources:
-        table.add_row(
-            each.name, f"{each.n_rows:,}", f"{each.n_no_redshift:,}", f"{each.n_not_positive:,}",
-            f"{each.rules.n_uncaught:,}",
-        )  # fmt: skip
-    out.print(table)
-    flags = ", ".join(f"{name}: {n:,}" for name, n in report.z_flag.items())
-    out.print(f"quality {flags}", soft_wrap=True)
-    ties = report.tie_result
-    out.print(
-        f"{report.n_groups:,} galaxies with several measurements: {ties['0']:,} rows lost to a better one, "
-        f"{ties['2']:,} disagree and are tied; {ties['3']:,} stars; {report.n_cut:,} groups were cut for their size",
-        soft_wrap=True,
-    )
-    left_out = report.n_below_flag + report.n_lost + report.n_tied + report.n_stars
-    out.print(f"{report.n_read:,} rows read, {left_out:,} left out, {report.n_kept:,} in {directory}", soft_wrap=True)
-    for words in report.warnings:
-        stderr().print(f"warning: {words}", markup=False, soft_wrap=True)
+    print_combined(made.report, product.directory)
 
 
 group = verb_group("Redshifts of surveys: fetch, check, combine on one scale of quality.", COMBINE_EXAMPLES)

@@ -165,7 +165,8 @@ def survey_named(name: str, further: Iterable[Survey] = ()) -> Survey:
     near = get_close_matches(key, list(known), n=3, cutoff=0.5)
     words = f"; similar are {', '.join(sorted({known[each].name for each in near}))}" if near else ""
     raise NotFoundError(
-        f"no survey {name!r}{words}. 'pz specz surveys' lists all, and --survey-file adds one of your own"
+        f"no survey {name!r}{words}. 'pz specz surveys' lists all; --survey-file, or survey_files in the settings, "
+        "adds one of your own"
     )
 
 

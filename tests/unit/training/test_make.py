@@ -267,6 +267,21 @@ def test_files_of_one_name_get_names_of_their_own(folder, tmp_path):
     assert [each.name for each in read_combine_config(tmp_path / "c.yaml").sources] == ["x", "x-2"]
 
 
+def test_settings_with_surveys_of_ones_own(tmp_path):
+    (tmp_path / "mine.csv").write_text("id,ra,dec,z,flag\n1,10,1,0.5,4\n")
+    (tmp_path / "mine.yaml").write_text("name: MINE\nquality:\n- {when: z_flag == 4, value: 4}\n")
+    words = ["specz", "init", tmp_path / "c.yaml", f"{tmp_path}/mine.csv=MINE"]
+    refused = pz(*words)
+    assert refused.exit_code == 1
+    assert "survey_files in the settings" in refused.stderr
+    assert not (tmp_path / "c.yaml").exists()
+    assert pz(*words, "--survey-file", tmp_path / "mine.yaml").exit_code == 0
+    made = pz("specz", "combine", tmp_path / "c.yaml", tmp_path / "out", "--no-report")
+    assert made.exit_code == 0, made.output
+    assert open_product(tmp_path / "out").table(["rule"]).column("rule").to_pylist() == ["MINE#1"]
+    assert (tmp_path / "out" / "citations.bib").read_text() == "% No citation is known of MINE.\n"
+
+
 def test_a_table_of_an_hdf5_file_is_chosen(tmp_path):
     import h5py
 
