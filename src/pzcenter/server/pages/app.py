@@ -10,9 +10,17 @@ from starlette.staticfiles import StaticFiles
 
 from pzcenter.server.http.application import new_application
 from pzcenter.server.http.body_limit import BodyLimit
+from pzcenter.server.pages.account import router as account
+from pzcenter.server.pages.admin import router as admin
+from pzcenter.server.pages.admin_people import router as admin_people
+from pzcenter.server.pages.changing import router as changing
+from pzcenter.server.pages.contents import router as contents
 from pzcenter.server.pages.failure import tell, too_large
 from pzcenter.server.pages.front import router as front
+from pzcenter.server.pages.groups import router as groups
+from pzcenter.server.pages.jobs import router as jobs
 from pzcenter.server.pages.joining import router as joining
+from pzcenter.server.pages.making import router as making
 from pzcenter.server.pages.product_list import router as product_list
 from pzcenter.server.pages.product_page import router as product_page
 from pzcenter.server.pages.provider_sign_in import router as provider_sign_in
@@ -27,7 +35,22 @@ if TYPE_CHECKING:
 
 __all__ = ["pages_app"]
 
-ROUTERS = (front, sign_in, provider_sign_in, joining, product_list, product_page)
+ROUTERS = (
+    front,
+    sign_in,
+    provider_sign_in,
+    joining,
+    product_list,
+    product_page,
+    contents,
+    changing,
+    account,
+    jobs,
+    making,
+    admin,
+    admin_people,
+    groups,
+)
 
 
 def pages_app(services: Services) -> FastAPI:
