@@ -42,7 +42,7 @@ class Upload(Base):
     wanted_sha256: Mapped[str | None]
     sha256: Mapped[str | None]
     hashing: Mapped[dict[str, Any] | None]
-    """Parts sent to an object store."""
+    """What else the protocol needs: ``metadata`` as it was sent, ``unverified_from`` while a part is checked."""
     state: Mapped[UploadState] = mapped_column(
         Enum(UploadState, native_enum=False, length=32), default=UploadState.RECEIVING
     )

@@ -13,6 +13,7 @@ from pzcenter.server.http.application import new_application
 from pzcenter.server.http.body_limit import BodyLimit
 from pzcenter.server.rest.v2.archives import router as archives
 from pzcenter.server.rest.v2.audit import router as audit
+from pzcenter.server.rest.v2.challenges import router as challenges
 from pzcenter.server.rest.v2.columns import router as columns
 from pzcenter.server.rest.v2.comments import router as comments
 from pzcenter.server.rest.v2.files import router as files
@@ -28,6 +29,7 @@ from pzcenter.server.rest.v2.releases import router as releases
 from pzcenter.server.rest.v2.sharing import router as sharing
 from pzcenter.server.rest.v2.tables import router as tables
 from pzcenter.server.rest.v2.tokens import router as tokens
+from pzcenter.server.rest.v2.uploads import router as uploads
 from pzcenter.server.rest.v2.users import router as users
 
 if TYPE_CHECKING:
@@ -57,11 +59,13 @@ def api_app(services: Services) -> FastAPI:
     app.include_router(product_types)
     app.include_router(files)
     app.include_router(archives)
+    app.include_router(uploads)
     app.include_router(columns)
     app.include_router(tables)
     app.include_router(sharing)
     app.include_router(comments)
     app.include_router(lineage)
+    app.include_router(challenges)
     app.include_router(me)
     app.include_router(tokens)
     app.include_router(users)
