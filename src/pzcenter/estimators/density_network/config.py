@@ -41,7 +41,7 @@ class DensityNetworkConfig(EstimatorConfig):
         le=20,
         title="Members",
         description="Networks of each kind; each leaves out another part of the training set, on which it is "
-        "calibrated. 5 when not given, 3 for fast.",
+        "calibrated. 4 when not given, 3 for fast.",
     )
     n_hidden: int = Field(default=128, ge=8, le=1024, multiple_of=4, title="Hidden units", description="Of each layer.")
     n_layer: int = Field(default=2, ge=1, le=6, title="Layers", description="Hidden layers.")
@@ -112,4 +112,4 @@ class DensityNetworkConfig(EstimatorConfig):
     @property
     def members(self) -> int:
         """Networks of each kind."""
-        return self.n_member or (3 if self.speed == "fast" else 5)
+        return self.n_member or (3 if self.speed == "fast" else 4)
