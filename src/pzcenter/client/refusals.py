@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from pzcenter.errors import (
     AuthenticationError,
+    ChecksumError,
     ConflictError,
     InternalError,
     NotFoundError,
@@ -27,8 +28,8 @@ __all__ = ["check", "error_of"]
 
 BY_STATUS: dict[int, type[PZCenterError]] = {
     401: AuthenticationError, 403: PermissionDeniedError, 404: NotFoundError, 409: ConflictError,
-    412: PreconditionError, 413: QuotaError, 502: SourceUnavailableError, 503: SourceUnavailableError,
-    504: SourceUnavailableError,
+    412: PreconditionError, 413: QuotaError, 460: ChecksumError,
+    502: SourceUnavailableError, 503: SourceUnavailableError, 504: SourceUnavailableError,
 }  # fmt: skip
 MAX_WORDS = 500
 
@@ -63,7 +64,9 @@ def error_of(answer: Answer) -> PZCenterError:
     """
     told = _problem(answer)
     words = str(told.get("detail") or "") or f"the server answered with status {answer.status}"
-    cls = error_classes().get(str(told.get("code")), _by_status(answer.status))
+    cls = error_classes().get(str(told.get("code")), UsageError)
+    if cls is UsageError:
+        cls = _by_status(answer.status)
     if issubclass(cls, RateLimitError) or answer.status == 429:
         after = answer.headers.get("retry-after", "")
         error: PZCenterError = RateLimitError(words, retry_after_s=float(after) if after.isdecimal() else 60.0)

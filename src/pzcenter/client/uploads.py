@@ -20,7 +20,7 @@ from urllib.parse import urljoin
 
 from pzcenter.client.exchange import Answer, BrokenExchangeError, Retries, Send, Sleep, Steps, answered
 from pzcenter.client.refusals import check, error_of
-from pzcenter.errors import ConflictError, NotFoundError, StorageError, UsageError
+from pzcenter.errors import NotFoundError, StorageError, UsageError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -34,6 +34,9 @@ CHUNK = 8 * 2**20
 VERSION = {"Tus-Resumable": "1.0.0"}
 OFFSET_TYPE = "application/offset+octet-stream"
 GONE = {403, 404, 410}
+CONFLICT = 409
+AGAIN = {CONFLICT, 423, 429, 500, 502, 503, 504}
+"""Answers after which the offset is asked for, and the rest sent again."""
 UPLOADS = "uploads"
 
 
@@ -153,34 +156,33 @@ def upload_steps(
                 last = yield from answered(_patch(url, offset, piece), Retries(attempts=1))
             except BrokenExchangeError as error:
                 failure: Exception = error
+                last = None
             else:
                 if last.status == 204:
                     failures, offset = 0, int(last.headers.get("upload-offset", offset + len(piece)))
                     if progress is not None:
                         progress(offset, size)
                     continue
-                if last.status not in {409, 423, 429, 460, 500, 502, 503, 504} or _final(last):
-                    state.forget(key)
-                    raise error_of(last)
                 failure = error_of(last)
+                if last.status not in AGAIN:
+                    state.forget(key)
+                    raise failure
             failures += 1
             if failures >= retries.attempts:
                 raise failure
             yield Sleep(retries.pause(failures, None if last is None else last.headers.get("retry-after")))
-            there = yield from _offset(url, retries)
-            if there is None:
+            conflict = last is not None and last.status == CONFLICT
+            try:
+                there = yield from _offset(url, retries)
+            except UsageError:
+                there = None
+            if there is None or (conflict and there in {offset, offset + len(piece)}):
+                # A conflict that is not about the offset stays one; the server has said why.
                 state.forget(key)
-                raise NotFoundError(f"the upload of {path.name} is no longer there; upload it anew")
+                raise failure if conflict else NotFoundError(f"the upload of {path.name} is gone; upload it anew")
             failures, offset = (0 if there > offset else failures), there
     state.forget(key)
     return {**({} if last is None else last.headers), "url": url}
-
-
-def _final(answer: Answer) -> bool:
-    """A conflict that is not about the offset: trying again does not help."""
-    return (
-        answer.status == 409 and isinstance(error_of(answer), ConflictError) and "offset" not in str(error_of(answer))
-    )
 
 
 def _create(base: str, size: int, metadata: dict[str, str], retries: Retries) -> Steps[Answer]:

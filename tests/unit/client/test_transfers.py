@@ -15,6 +15,7 @@ from pzcenter.errors import (
     AuthenticationError,
     ChecksumError,
     ConfigError,
+    ConflictError,
     FileFormatError,
     InternalError,
     NotFoundError,
@@ -176,6 +177,27 @@ def test_an_upload_that_the_server_has_dropped_begins_anew(mock, ada, file):
         ada.upload_file(made, file, progress=stop)
     mock.state.uploads.clear()
     assert ada.upload_file(made, file).main_file.size == len(CONTENT)
+
+
+def test_an_upload_that_is_refused_says_why(mock, ada, file):
+    made = ada.create_product("Data", "other")
+    other = file.with_name("other.bin")
+    other.write_bytes(b"first")
+
+    def fill(done, size):
+        if done == 0:
+            with mock.client("ada") as second:
+                second.upload_file(made, other)
+
+    with pytest.raises(ConflictError, match="main file already"):
+        ada.upload_file(made, file, progress=fill)
+
+
+def test_an_upload_with_a_wrong_checksum_says_so(mock, ada, file, monkeypatch):
+    made = ada.create_product("Data", "other")
+    monkeypatch.setattr("pzcenter.client.uploads.sha256_of", lambda path: "0" * 64)
+    with pytest.raises(ChecksumError):
+        ada.upload_file(made, file)
 
 
 def test_an_empty_file_is_a_file(ada, tmp_path):
