@@ -83,7 +83,8 @@ def test_who_changes_what(services, principal, every_product):
                     assert may(somebody, action, row) == (name in edits and row.state is not ProductState.DELETED)
                 fills = row.state is ProductState.REGISTERING and name in {"owner", "admin"}
                 assert may(somebody, Action.FILL, row) == fills
-                curates = row.state is ProductState.PUBLISHED and name in {"coordinator", "admin"}
+                curators = {"admin"} if row.visibility is Visibility.PRIVATE else {"coordinator", "admin"}
+                curates = row.state is ProductState.PUBLISHED and name in curators
                 assert may(somebody, Action.CURATE, row) == curates
                 assert not any(may(principal(name, {Scope.READ}), each, row) for each in Action if each != Action.SEE)
 

@@ -74,7 +74,9 @@ def may(principal: Principal, action: Action, product: Product) -> bool:
     if action in {Action.SEE, Action.COMMENT}:
         return _sees(principal, product, owner=owner)
     if action is Action.CURATE:
-        return principal.curates and product.state is ProductState.PUBLISHED
+        # A private product is called official by nobody who cannot see it.
+        curates = principal.curates and product.state is ProductState.PUBLISHED
+        return curates and _sees(principal, product, owner=owner)
     if action is Action.FILL:
         return product.state is ProductState.REGISTERING and (owner or principal.administers)
     # Official products belong to the coordination group: their owner alone can no longer change them.
