@@ -111,15 +111,15 @@ def compare(
         _add(methods, failures, name, "", partial(run.control, name))
     tell(n_steps - 2, n_steps, "ranking")
     common = compare_common(methods, settings)
-    paths = [settings.truth, settings.photometry, settings.training, *(entry.settings.path for entry in entries)]
+    sources = [*truth.sources, *(() if training is None else training.sources), *(entry.source for entry in entries)]
     record = provenance_record(
         "validate run",
         started=started,
-        inputs=list(dict.fromkeys(path for path in paths if path is not None)),
         configuration=settings.model_dump(mode="json", exclude_defaults=True),
         counts={"truth": truth.n_obj, "scored": len(methods), "failed": len(failures), "common": common.n_common},
         command=command,
     )
+    record["inputs"] = list({source["path"]: dict(source) for source in sources}.values())
     made = Comparison(
         settings=settings,
         truth=truth,

@@ -45,6 +45,7 @@ KEY_METRICS = {
     "coverage_68": ("in 68 %", 100.0, "%"),
 }
 """Metrics at a glance: head of the column, factor and unit."""
+_HARD_SPACE = "\N{NO-BREAK SPACE}"
 _ORDINALS = {1: "1st", 2: "2nd", 3: "3rd"}
 _SIGNS = {True: "✓", False: "✗", None: "\N{EN DASH}"}
 
@@ -62,8 +63,8 @@ def _key_cells(table: MetricTable, marks: Mapping[str, Cell]) -> list[Cell]:
         if row is None or math.isnan(row.value):
             cells.append(Cell("\N{EN DASH}", "", "n"))
             continue
-        text = f"{number(row.value, row.error, scale=scale)} {unit}".strip()
-        error = "" if math.isnan(row.error) else f"± {number(row.error, row.error, scale=scale)}\n"
+        text = f"{number(row.value, row.error, scale=scale)}{_HARD_SPACE}{unit}".strip()
+        error = "" if math.isnan(row.error) else f"±{_HARD_SPACE}{number(row.error, row.error, scale=scale)}\n"
         cells.append(Cell(text, error + mark.sub, "best" if mark.kind == "best" else "n"))
     return cells
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
-from pzcenter.catalogs import verify_manifest
+from pzcenter.catalogs import read_provenance, verify_manifest
 from pzcenter.errors import OutputExistsError
 from pzcenter.validation.comparison import compare
 from pzcenter.validation.comparison.store import read_scores
@@ -151,6 +153,20 @@ def test_everything_is_in_the_manifest(whole):
     assert {"methods/part/report.html", "methods/part/report.pdf", "methods/trainz/report.html"} <= names
     there = {str(path.relative_to(whole.directory)) for path in whole.directory.rglob("*") if path.is_file()}
     assert there == names | {"manifest.json"}
+
+
+def test_every_input_has_its_checksum(world, whole):
+    inputs = {Path(each["path"]).name: each["sha256"] for each in read_provenance(whole.directory)["inputs"]}
+    assert set(inputs) == {
+        "truth.parquet",
+        "training.parquet",
+        "good.parquet",
+        "part.hdf5",
+        "points.csv",
+        "bad.parquet",
+    }
+    for name, sha256 in inputs.items():
+        assert hashlib.sha256((world.folder / name).read_bytes()).hexdigest() == sha256
 
 
 def test_metrics_as_data(whole):
