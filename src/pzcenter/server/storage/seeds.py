@@ -59,6 +59,16 @@ PIPELINES = (
             },
         },
     },
+    {
+        # For the server itself: not offered to users, hence no type of product goes in.
+        "name": "score_challenge",
+        "display_name": "Scores of a challenge",
+        "version": "1",
+        "description": "Metrics of all submissions to a challenge, and its leaderboard.",
+        "accepted_types": [],
+        "output_type_id": 3,
+        "system_config": {},
+    },
 )  # fmt: skip
 
 

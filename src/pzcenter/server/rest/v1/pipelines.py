@@ -11,6 +11,7 @@ from pzcenter.server.http.requests import CurrentServices
 from pzcenter.server.rest.v1.asking import Number, Reader, number_of
 from pzcenter.server.rest.v1.lists import Listing, envelope, metadata, rows_of
 from pzcenter.server.rest.v1.shapes import pipeline_json
+from pzcenter.server.services.jobs.requests import SCORING
 from pzcenter.server.storage.processes import Pipeline
 
 __all__ = ["router"]
@@ -29,7 +30,7 @@ PIPELINES = Listing(
 def pipelines(request: Request, services: CurrentServices, _principal: Reader) -> Response:
     """All pipelines."""
     with services.database.reading() as session:
-        count, rows = rows_of(session, request, services, PIPELINES, select(Pipeline))
+        count, rows = rows_of(session, request, services, PIPELINES, select(Pipeline).where(Pipeline.name != SCORING))
         return envelope(count, [pipeline_json(row) for row in rows])
 
 
@@ -44,6 +45,6 @@ def pipeline(number: Number, services: CurrentServices, _principal: Reader) -> R
     """One pipeline."""
     with services.database.reading() as session:
         row = session.get(Pipeline, number)
-        if row is None:
+        if row is None or row.name == SCORING:
             raise NotFoundError(f"no pipeline {number}")
         return JSONResponse(pipeline_json(row))

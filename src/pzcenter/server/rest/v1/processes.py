@@ -115,7 +115,8 @@ def processes(request: Request, services: CurrentServices, principal: Reader) ->
     """The asker's processes, and those whose product the asker sees."""
     with services.database.reading() as session:
         count, rows = rows_of(
-            session, request, services, PROCESSES, select(Process).where(visible_jobs(principal))
+            session, request, services, PROCESSES,
+            select(Process).where(visible_jobs(principal), Process.output_id.is_not(None)),
         )  # fmt: skip
         return envelope(count, processes_json(session, principal, rows))
 

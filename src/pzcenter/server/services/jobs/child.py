@@ -20,6 +20,7 @@ from pzcenter.errors import PZCenterError
 
 __all__ = ["main"]
 
+SCORING = "score_challenge"
 TABLES = {"combine_redshift_dedup": "redshift", "training_set_maker": "training_set"}
 EXTENSIONS = {"csv": "csv", "fits": "fits", "hdf5": "hdf5", "votable": "vot"}
 ALIASES = {
@@ -56,6 +57,8 @@ def main(arguments: list[str]) -> int:
 
 
 def _work(spec: dict[str, Any]) -> dict[str, Any]:
+    if spec["pipeline"] == SCORING:
+        return _score(Path(spec["challenge"]))
     # Imported here: the limits hold for what the libraries take, too.
     import pyarrow.parquet as pq
 
@@ -90,6 +93,18 @@ def _work(spec: dict[str, Any]) -> dict[str, Any]:
         "columns": [_column(field) for field in pq.read_schema(made.table_path)],
         "command": " ".join(command),
     }
+
+
+def _score(directory: Path) -> dict[str, Any]:
+    from pzcenter.validation.challenges import open_challenge, score, write_leaderboard
+
+    challenge = open_challenge(directory)
+    _tell("score", 0, 2)
+    report = score(challenge)
+    _tell("rank", 1, 2)
+    write_leaderboard(challenge)
+    failures = {each.submission_id: str(each.reason) for each in report.failures}
+    return {"scored": report.version, "failures": failures}
 
 
 def _column(field: Any) -> dict[str, Any]:

@@ -10,7 +10,7 @@ from pzcenter.errors import ConfigError, NotFoundError
 from pzcenter.training.make import CoverageConfig, MatchConfig, SplitConfig, SubsampleConfig
 from pzcenter.training.select import SelectionConfig
 
-__all__ = ["PIPELINES", "CombineRequest", "JobRequest", "TrainingRequest", "read_request"]
+__all__ = ["PIPELINES", "SCORING", "CombineRequest", "JobRequest", "TrainingRequest", "read_request"]
 
 Format = Literal["parquet", "csv", "fits", "hdf5", "votable"]
 MODES: dict[str, Literal["concatenate", "mark", "remove"]] = {
@@ -131,6 +131,8 @@ PIPELINES: dict[str, type[CombineRequest | TrainingRequest]] = {
     "training_set_maker": TrainingRequest,
 }
 """What can be asked for, by name of the pipeline."""
+SCORING = "score_challenge"
+"""What only coordinators start, by way of a challenge."""
 
 
 def read_request(pipeline: str, config: dict[str, Any]) -> JobRequest:

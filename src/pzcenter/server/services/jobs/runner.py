@@ -18,6 +18,7 @@ from typing import IO, TYPE_CHECKING, Any
 from pzcenter.errors import PZCenterError
 from pzcenter.server.services.jobs.control import end
 from pzcenter.server.services.jobs.publish import publish_result
+from pzcenter.server.services.jobs.scoring import publish_scores
 from pzcenter.server.services.jobs.states import beat, claim, give_back
 from pzcenter.server.services.jobs.workspace import make_workspace, workspace_of
 from pzcenter.server.storage.processes import Process, ProcessState
@@ -162,6 +163,9 @@ def _finish(services: Services, process_id: int, attempt: int, workspace: Path, 
     if watch.child.returncode != 0 or "failure" in result:
         failure = result.get("failure") or f"it ended with status {watch.child.returncode}, without a word"
         _end(services, process_id, attempt, ProcessState.FAILED, failure)
+        return
+    if "scored" in result:
+        publish_scores(services, process_id, attempt, result)
         return
     try:
         publish_result(services, process_id, attempt, workspace, result)

@@ -11,7 +11,8 @@ import yaml
 
 from pzcenter.errors import ConflictError
 from pzcenter.server.services.access import product_for
-from pzcenter.server.services.jobs.requests import TrainingRequest, read_request
+from pzcenter.server.services.cooperative import directory_of
+from pzcenter.server.services.jobs.requests import SCORING, TrainingRequest, read_request
 from pzcenter.server.services.principal import principal_of
 
 if TYPE_CHECKING:
@@ -62,6 +63,10 @@ def make_workspace(services: Services, session: Session, process: Process) -> Pa
     path = workspace_of(services, process.uid)
     shutil.rmtree(path, ignore_errors=True)
     (path / "inputs").mkdir(parents=True)
+    if process.pipeline.name == SCORING:
+        scoring = {"pipeline": SCORING, "challenge": str(directory_of(services, process.used_config["challenge"]))}
+        (path / "spec.json").write_text(json.dumps(scoring | _limits(services)))
+        return path
     principal = principal_of(session, process.owner)
     request = read_request(process.pipeline.name, process.used_config)
     sources, surveys, objects = [], [], None
@@ -76,12 +81,10 @@ def make_workspace(services: Services, session: Session, process: Process) -> Pa
                 surveys.append(_survey(path, product))
     if objects is None and process.output is not None and process.output.release is not None:
         objects = services.settings.object_catalogs.get(process.output.release.name)
-    settings = services.settings
     spec: dict[str, Any] = {
+        **_limits(services),
         "pipeline": process.pipeline.name,
         "output_format": request.output_format,
-        "memory_bytes": settings.job_memory_bytes,
-        "cpu_seconds": int(settings.job_hours * 3600),
         "combine": {"sources": sources, "survey_files": surveys},
     }
     if isinstance(request, TrainingRequest):
@@ -93,6 +96,11 @@ def make_workspace(services: Services, session: Session, process: Process) -> Pa
             surveys.append(str(path / "rules.yaml"))
     (path / "spec.json").write_text(json.dumps(spec))
     return path
+
+
+def _limits(services: Services) -> dict[str, Any]:
+    settings = services.settings
+    return {"memory_bytes": settings.job_memory_bytes, "cpu_seconds": int(settings.job_hours * 3600)}
 
 
 def _source(product: Product, file: Path) -> dict[str, Any]:
