@@ -14,8 +14,9 @@ from pzcenter.catalogs import open_catalog
 from pzcenter.catalogs.crossmatch import MatchStatistics, crossmatch
 from pzcenter.catalogs.match_columns import object_columns
 from pzcenter.catalogs.skinny_partition import columns_needed, skinny_partition
-from pzcenter.errors import ColumnError, EmptyTableError
+from pzcenter.errors import BandError, ColumnError, EmptyTableError
 from pzcenter.training.coverage import coverage
+from pzcenter.training.expression_functions import is_text
 from pzcenter.training.make_settings import (
     CoverageConfig,
     MatchConfig,
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from pzcenter.training.select import SelectionConfig, SelectionReport
     from pzcenter.training.split import SplitReport
     from pzcenter.training.subsample import SubsampleReport
+    from pzcenter.training.target_chunks import Target
 
 __all__ = [
     "CoverageConfig",
@@ -162,13 +164,21 @@ def make_training_set(
         tell("coverage", 0, 1)
         train = table.filter(pc.equal(table.column("split"), "train")) if "train" in config.split.fractions else table
         bands = None if config.coverage.bands is None else list(config.coverage.bands)
-        covered = coverage(train, target, bands=bands)
+        covered = _coverage(train, target, bands)
         tell("coverage", 1, 1)
     order = pc.sort_indices(table, sort_keys=[("objectId", "ascending"), ("measurement_id", "ascending")])
     return TrainingSet(
         table.take(order), match, photometry, selection, report, reports, covered, redshifts.num_rows, n_unreliable,
         separations,
     )  # fmt: skip
+
+
+def _coverage(train: pa.Table, target: Target, bands: list[str] | None) -> CoverageReport:
+    try:
+        return coverage(train, target, bands=bands)
+    except (BandError, EmptyTableError) as error:
+        # Few objects are still a training set.
+        raise type(error)(f"coverage: {error}. 'coverage: null' in the settings does without") from error
 
 
 def _cuts(catalog: Catalog, selection: SelectionConfig) -> SelectionConfig:
@@ -259,6 +269,11 @@ def _photometry(
     raw = pairs.take(pa.array(first))
     if object_id != "objectId" and object_id not in raw.column_names:
         raw = raw.append_column(object_id, raw.column("objectId"))
+    text = [name for name in columns if name != object_id and is_text(raw.column(name))]
+    if text:
+        raise ColumnError(
+            f"{where}: {', '.join(text)} hold text, such as {raw.column(text[0])[0].as_py()!r}; numbers are needed"
+        )
     return skinny_partition(raw.select(list(columns)), config.mapping, deredden=config.deredden, where=where)
 
 

@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 from pzcenter.catalogs import open_catalog
 from pzcenter.cli.app import app
 from pzcenter.errors import (
+    BandError,
     ChecksumError,
     ColumnError,
     ConfigError,
@@ -176,6 +177,25 @@ def test_objects_elsewhere(folder, tmp_path):
     pq.write_table(far, tmp_path / "far.parquet")
     with pytest.raises(EmptyTableError, match="near any of the"):
         make_training_set(TrainingConfig(redshifts=str(folder / "redshifts"), objects=str(tmp_path / "far.parquet")))
+
+
+def test_text_in_place_of_fluxes(folder, tmp_path):
+    table = pq.read_table(folder / "objects.parquet")
+    texts = table.column("g_gaap1p0Flux").cast(pa.string())
+    table = table.set_column(table.column_names.index("g_gaap1p0Flux"), "g_gaap1p0Flux", texts)
+    pq.write_table(table, tmp_path / "text.parquet")
+    with pytest.raises(ColumnError, match=r"g_gaap1p0Flux hold text, such as '.*'; numbers are needed"):
+        make_training_set(TrainingConfig(redshifts=str(folder / "redshifts"), objects=str(tmp_path / "text.parquet")))
+
+
+def test_few_objects_are_a_training_set_without_coverage(folder, tmp_path, made):
+    few = pa.array(made.table.column("objectId").to_pylist()[:40])
+    table = pq.read_table(folder / "objects.parquet")
+    pq.write_table(table.filter(pc.is_in(table.column("objectId"), few)), tmp_path / "few.parquet")
+    config = {"redshifts": str(folder / "redshifts"), "objects": str(tmp_path / "few.parquet")}
+    with pytest.raises(BandError, match=r"^coverage: .*'coverage: null' in the settings does without"):
+        make_training_set(TrainingConfig(**config))
+    assert make_training_set(TrainingConfig(**config, coverage=None)).table.num_rows == 40
 
 
 def test_what_is_no_redshift_table(folder, tmp_path):
