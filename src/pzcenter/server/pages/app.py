@@ -9,13 +9,12 @@ from fastapi.responses import HTMLResponse
 from starlette.staticfiles import StaticFiles
 
 from pzcenter.server.http.application import new_application
-from pzcenter.server.http.body_limit import BodyLimit
 from pzcenter.server.pages.account import router as account
 from pzcenter.server.pages.admin import router as admin
 from pzcenter.server.pages.admin_people import router as admin_people
 from pzcenter.server.pages.changing import router as changing
 from pzcenter.server.pages.contents import router as contents
-from pzcenter.server.pages.failure import tell, too_large
+from pzcenter.server.pages.failure import tell
 from pzcenter.server.pages.front import router as front
 from pzcenter.server.pages.groups import router as groups
 from pzcenter.server.pages.jobs import router as jobs
@@ -24,8 +23,11 @@ from pzcenter.server.pages.making import router as making
 from pzcenter.server.pages.product_list import router as product_list
 from pzcenter.server.pages.product_page import router as product_page
 from pzcenter.server.pages.provider_sign_in import router as provider_sign_in
+from pzcenter.server.pages.receiving import router as receiving
 from pzcenter.server.pages.render import STATIC
 from pzcenter.server.pages.sign_in import router as sign_in
+from pzcenter.server.pages.sizes import FormLimit
+from pzcenter.server.pages.upload import router as upload
 from pzcenter.server.pages.visitor import note_visitor
 
 if TYPE_CHECKING:
@@ -44,6 +46,8 @@ ROUTERS = (
     product_page,
     contents,
     changing,
+    upload,
+    receiving,
     account,
     jobs,
     making,
@@ -68,7 +72,7 @@ def pages_app(services: Services) -> FastAPI:
         services, tell, title=services.settings.site_name, openapi_url=None, dependencies=[Depends(note_visitor)],
         default_response_class=HTMLResponse,
     )  # fmt: skip
-    app.add_middleware(BodyLimit, refuse=too_large, streams=())
+    app.add_middleware(FormLimit)
     for router in ROUTERS:
         app.include_router(router)
     app.mount("/static", StaticFiles(directory=STATIC), name="static")

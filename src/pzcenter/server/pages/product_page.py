@@ -12,6 +12,7 @@ from pzcenter.server.http.forms import FormSender
 from pzcenter.server.http.requests import CurrentServices, SignedIn
 from pzcenter.server.pages.fields import Uid
 from pzcenter.server.pages.figures import figures_of
+from pzcenter.server.pages.findings import warnings_of
 from pzcenter.server.pages.graph import draw_graph
 from pzcenter.server.pages.prose import prose
 from pzcenter.server.pages.render import page
@@ -49,7 +50,7 @@ def see(request: Request, services: CurrentServices, principal: SignedIn, uid: U
             comments=comments, columns=product.columns[:MOST_COLUMNS], n_columns=len(product.columns),
             versions=versions_of(session, principal, uid), bibtex=bibtex(services, product),
             graph=draw_graph(provenance_graph(session, principal, uid)), figures=figures_of(product),
-            warnings=_warnings(product), snippets=_snippets(services, product), rights=_rights(principal, product),
+            warnings=warnings_of(product), snippets=_snippets(services, product), rights=_rights(principal, product),
             job=_job(session, principal, product),
         )  # fmt: skip
 
@@ -84,11 +85,6 @@ def official(
 
 def _rights(principal: Principal, product: Product) -> dict[str, bool]:
     return {action.value: may(principal, action, product) for action in Action}
-
-
-def _warnings(product: Product) -> list[str]:
-    found = (product.report or {}).get("warnings") or []
-    return [str(each.get("message", each) if isinstance(each, dict) else each) for each in found][:50]
 
 
 def _job(session: Session, principal: Principal, product: Product) -> str | None:

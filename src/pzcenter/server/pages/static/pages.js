@@ -108,10 +108,6 @@
     bar.value = bar.max;
     words.textContent = "All of " + file.name + " is there; looking into it.";
     sessionStorage.removeItem(key);
-    form.querySelector("input[type=file]").disabled = true;
-    const end = document.getElementById("use-upload");
-    end.elements.upload.value = address.split("/").filter(Boolean).pop();
-    end.elements.role.value = form.elements.role.value;
-    end.submit();
+    location.assign("/upload/" + form.dataset.product + (form.elements.role.value === "main" ? "/columns" : "/files"));
   }
 })();
