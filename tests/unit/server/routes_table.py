@@ -101,7 +101,10 @@ ROUTES = (
     Route("HEAD", f"{V2}/files/{{file_id}}/archive", SEE),
     Route("GET", f"{V2}/products/{{product_id}}/columns", SEE),
     Route(
-        "PATCH", f"{V2}/products/{{product_id}}/columns", FILL, headers=ANY,
+        "PATCH",
+        f"{V2}/products/{{product_id}}/columns",
+        FILL,
+        headers=ANY,
         json={"columns": [{"name": "z", "unit": ""}]},
     ),
     Route("GET", f"{V2}/products/{{product_id}}/table", SEE),
@@ -116,6 +119,28 @@ ROUTES = (
     Route("GET", f"{V2}/products/{{product_id}}/provenance/prov", SEE),
     Route("GET", f"{V2}/products/{{product_id}}/citation", SEE),
     # The second interface: people.
+    # The Validation Cooperative; its challenge is not there (test_cooperative.py has one).
+    Route("GET", f"{V2}/challenges", SIGNED_IN),
+    Route("POST", f"{V2}/challenges", CURATORS, json={"name": "guess"}, also=(404,)),
+    Route("GET", f"{V2}/challenges/{{name}}", SIGNED_IN, at={"name": "code"}, also=(404,)),
+    Route("PUT", f"{V2}/challenges/{{name}}/state", CURATORS, json={"state": "open"}, at={"name": "code"}, also=(404,)),
+    Route(
+        "GET",
+        f"{V2}/challenges/{{name}}/files/{{path:path}}",
+        SIGNED_IN,
+        at={"name": "code", "path": "code"},
+        also=(404,),
+    ),
+    Route("GET", f"{V2}/challenges/{{name}}/submissions", SIGNED_IN, at={"name": "code"}, also=(404,)),
+    Route(
+        "POST",
+        f"{V2}/challenges/{{name}}/submissions",
+        SIGNED_IN,
+        json={"method": "x", "products": {"one": 1}},
+        at={"name": "code"},
+        also=(404,),
+    ),
+    Route("GET", f"{V2}/challenges/{{name}}/leaderboard", SIGNED_IN, at={"name": "code"}, also=(404,)),
     Route("GET", f"{V2}/me", SIGNED_IN),
     Route("PATCH", f"{V2}/me", SIGNED_IN, json={"first_name": "X"}),
     Route("PUT", f"{V2}/me/password", SIGNED_IN, json={"new": "short"}),
@@ -137,7 +162,11 @@ ROUTES = (
     Route("PATCH", f"{V2}/groups/{{name}}", OWNER_AND_CURATORS, json={"description": "x"}, at={"name": "group"}),
     Route("DELETE", f"{V2}/groups/{{name}}", OWNER_AND_CURATORS, at={"name": "group"}),
     Route(
-        "PUT", f"{V2}/groups/{{name}}/members/{{username}}", OWNER_AND_CURATORS, json={}, at={"name": "group"},
+        "PUT",
+        f"{V2}/groups/{{name}}/members/{{username}}",
+        OWNER_AND_CURATORS,
+        json={},
+        at={"name": "group"},
     ),
     Route("DELETE", f"{V2}/groups/{{name}}/members/{{username}}", OWNER_AND_CURATORS, at={"name": "group"}),
     Route("GET", f"{V2}/releases", SIGNED_IN),
@@ -237,11 +266,15 @@ ROUTES = (
     Route("GET", "/products/{uid}", SEE),
     Route("POST", "/products/{uid}/comments", COMMENT, form={"text": "x"}),
     Route(
-        "POST", "/products/{uid}/comments/{number}/delete", COMMENT, form={}, at={"number": "comment_id"},
+        "POST",
+        "/products/{uid}/comments/{number}/delete",
+        COMMENT,
+        form={},
+        at={"number": "comment_id"},
         also=(403, 404),
     ),
     Route("POST", "/products/{uid}/official", CURATE, form={"official": "1"}),
-)  # fmt: skip
+)
 
 MOUNTS = ("/static",)
 """Folders of files that everybody may have."""
