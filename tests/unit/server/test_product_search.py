@@ -1,14 +1,18 @@
 """Products are found by those who may see them: filters, orders, cursors, counts."""
 
 import pytest
+from sqlalchemy import select, text
 
 from pzcenter.errors import AuthenticationError, PermissionDeniedError, UsageError
-from pzcenter.server.services import product_search
+from pzcenter.server.services import product_search, product_text
 from pzcenter.server.services.principal import NOBODY, Scope
 from pzcenter.server.services.product_filters import FILTERS, product_filter
 from pzcenter.server.services.product_search import ORDERS, ProductQuery, cursor_of, find_products
-from pzcenter.server.services.products import new_version
+from pzcenter.server.services.products import edit_product, new_version
+from pzcenter.server.storage.database import Database
+from pzcenter.server.storage.migrate import upgrade
 from pzcenter.server.storage.products import Product, ProductState, Visibility
+from pzcenter.server.storage.search_words import ProductWord
 
 
 @pytest.fixture
@@ -60,6 +64,70 @@ def test_tags_flags_and_versions(services, principal, several):
         session.get(Product, 1).is_latest = False
     assert found(services, owner, latest=False).count == 1
     assert found(services, owner, latest=True, with_files=True).count == 5
+
+
+def test_words_follow_what_is_said(services, principal, several):
+    owner = principal("owner")
+
+    def names(text):
+        return sorted(row.display_name for row in found(services, owner, text=text).rows)
+
+    assert names("SET 3") == ["Set 3"]
+    assert names("wid") == ["Set 1", "Set 3"]
+    assert names("ide") == names("%") == names("?!") == []
+    assert len(names("")) == len(names("  ")) == 5
+    with services.database.writing() as session:
+        edit_product(session, owner, 1, {"description": "Größe of *host-galaxies*", "pz_code": None}, tags=["new"])
+        edit_product(session, owner, 2, {"display_name": "Renamed"}, tags=[])
+    assert names("größ galax host") == names("new") == ["Set 0"]
+    assert names("deep") == []
+    assert names("renamed") == ["Renamed"]
+    assert names("colleague") == []
+    assert len(names("owner set")) == 4
+    with services.database.writing() as session:
+        session.delete(session.get(Product, 1))
+    with services.database.reading() as session:
+        assert session.scalars(select(ProductWord).where(ProductWord.product_id == 1)).all() == []
+
+
+def test_rare_and_common_words_find_the_same(services, principal, several, monkeypatch):
+    owner = principal("owner")
+    rare = {said: found(services, owner, text=said).rows for said in ("set", "wide", "wide deep", "owner", "2")}
+    monkeypatch.setattr(product_text, "RARE", 0)
+    for said, rows in rare.items():
+        assert [row.id for row in found(services, owner, text=said).rows] == [row.id for row in rows]
+
+
+def test_a_search_counts_up_to_a_limit(services, principal, several, monkeypatch):
+    monkeypatch.setattr(product_search, "MOST", 3)
+    page = found(services, principal("owner"), text="set", limit=2)
+    assert (page.count, page.at_least) == (3, True)
+    page = found(services, principal("owner"), text="set", limit=2, count_all=True)
+    assert (page.count, page.at_least) == (5, False)
+    assert found(services, principal("owner"), text="set", limit=2, counted=False).at_least
+
+
+def test_words_of_an_older_database_are_found(tmp_path):
+    database = Database(f"sqlite:///{tmp_path / 't.sqlite3'}")
+    upgrade(database, "0001")
+    with database.engine.begin() as connection:
+        connection.execute(text("INSERT INTO product_type VALUES (1, 'other', 'Other', 1, '', '2026-01-01')"))
+        names = "id, username, first_name, last_name, display_name, role, state, created_at"
+        connection.execute(
+            text(f"INSERT INTO user_account ({names}) VALUES (1, 'a', '', '', '', 'USER', 'ACTIVE', '2026-01-01')")
+        )
+        values = {
+            "id": 1, "uid": "u", "series": "s", "version": 1, "is_latest": 1, "product_type_id": 1, "owner_id": 1,
+            "display_name": "Old one", "description": "Deep", "official": 0, "state": "PUBLISHED",
+            "visibility": "RELEASE", "origin": "Upload", "size": 0, "revision": 1, "created_at": "2026-01-01",
+            "updated_at": "2026-01-01",
+        }  # fmt: skip
+        columns = ", ".join(values)
+        connection.execute(text(f"INSERT INTO product ({columns}) VALUES (:{', :'.join(values)})"), values)
+    upgrade(database)
+    with database.reading() as session:
+        assert session.scalars(select(ProductWord.word).order_by(ProductWord.word)).all() == ["deep", "old", "one"]
+    database.close()
 
 
 def test_who_asks(services, principal, several):

@@ -8,7 +8,7 @@ from sqlalchemy import and_, or_, select
 
 from pzcenter.errors import UsageError
 from pzcenter.server.storage.accounts import User
-from pzcenter.server.storage.products import Product, ProductState, ProductTag, ProductType
+from pzcenter.server.storage.products import Product, ProductState, ProductType
 from pzcenter.server.storage.releases import Release
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import InstrumentedAttribute
 
-__all__ = ["FILTERS", "STATUS", "product_filter", "text_condition"]
+__all__ = ["FILTERS", "STATUS", "product_filter"]
 
 STATUS = {
     ProductState.REGISTERING: 0, ProductState.PUBLISHED: 1, ProductState.DELETED: 2, ProductState.PROCESSING: 3,
@@ -26,18 +26,6 @@ STATUS = {
 """Numbers of the stages in the first interface."""
 STATES = {number: state for state, number in STATUS.items()}
 MAX_VALUES, MAX_LETTERS, MAX_ID = 200, 2000, 2**31 - 1
-
-
-def text_condition(word: str) -> ColumnElement[bool]:
-    """Products that have a word in their name, owner, code, tags or description; letter case does not count."""
-    with_tag = select(ProductTag.product_id).where(ProductTag.tag.icontains(word, autoescape=True))
-    return or_(
-        Product.display_name.icontains(word, autoescape=True),
-        Product.pz_code.icontains(word, autoescape=True),
-        Product.description.icontains(word, autoescape=True),
-        Product.owner_id.in_(_named(User.id, (User.username, User.first_name, User.last_name), word)),
-        Product.id.in_(with_tag),
-    )
 
 
 def product_filter(name: str, value: str) -> ColumnElement[bool]:

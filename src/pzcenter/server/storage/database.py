@@ -10,6 +10,7 @@ from sqlalchemy.exc import DBAPIError, OperationalError
 
 from pzcenter.errors import RegistryError
 from pzcenter.server.storage.engine import make_engine, session_factory
+from pzcenter.server.storage.search_words import keep_words
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -31,6 +32,7 @@ class Database:
     def __init__(self, url: str) -> None:
         self.engine = make_engine(url)
         self._sessions = session_factory(self.engine)
+        keep_words(self._sessions)
 
     @contextmanager
     def reading(self) -> Iterator[Session]:

@@ -21,12 +21,13 @@ from pzcenter.server.storage.products import (
     ProductUser,
 )
 from pzcenter.server.storage.releases import Release, ReleaseRight
+from pzcenter.server.storage.search_words import ProductWord
 from pzcenter.server.storage.sign_ins import SignInAttempt
 from pzcenter.server.storage.uploads import Upload
 
 __all__ = [
     "AuditEvent", "Base", "Blob", "Challenge", "Comment", "FilePart", "Group", "Identity", "Invitation", "Membership",
     "Pipeline", "Process", "ProcessInput", "Product", "ProductColumn", "ProductFile", "ProductGroup", "ProductLink",
-    "ProductTag", "ProductType", "ProductUser", "Release", "ReleaseRight", "SignInAttempt", "Submission", "Token",
-    "Upload", "User", "WebSession",
+    "ProductTag", "ProductType", "ProductUser", "ProductWord", "Release", "ReleaseRight", "SignInAttempt", "Submission",
+    "Token", "Upload", "User", "WebSession",
 ]  # fmt: skip

@@ -58,7 +58,12 @@ def product_query(request: Request, page: Page, **fixed: str) -> ProductQuery:
         except UsageError as error:
             raise FieldError(name, str(error)) from error
     return ProductQuery(
-        text=words.get("search", ""), filters=filters, order=order, offset=page.offset, limit=min(page.size, BATCH)
+        text=words.get("search", ""),
+        filters=filters,
+        order=order,
+        offset=page.offset,
+        limit=min(page.size, BATCH),
+        count_all=True,
     )
 
 
