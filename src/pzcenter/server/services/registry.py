@@ -6,12 +6,13 @@ import math
 from datetime import date, datetime
 from typing import TYPE_CHECKING, Any
 
-from pzcenter.errors import ConflictError, UsageError
+from pzcenter.errors import ColumnError, ConflictError, EmptyTableError, FileFormatError, SchemaError, UsageError
 from pzcenter.server.services.access import Action, product_for
 from pzcenter.server.services.audit import record
 from pzcenter.server.services.tables.opening import TABULAR_TYPES, naming, open_file, source_of
 from pzcenter.server.services.tables.sources import SourceFile, local_view
 from pzcenter.server.services.tables.text import TextCatalog
+from pzcenter.server.services.unpacking import is_archive, unpack_main_file
 from pzcenter.server.storage.base import now
 from pzcenter.server.storage.products import Product, ProductColumn, ProductState
 
@@ -28,6 +29,8 @@ PREVIEW_ROWS = 10
 MAX_TEXT = 200
 """Letters of one value that are shown."""
 MAX_FAILURE = 2000
+FILE_ERRORS = (FileFormatError, EmptyTableError, ColumnError, SchemaError)
+"""What is wrong with the file itself, so that trying again does not help."""
 
 
 def register_main_file(services: Services, principal: Principal, product_id: int | str) -> None:
@@ -58,11 +61,15 @@ def register_main_file(services: Services, principal: Principal, product_id: int
         source = source_of(product)
     if kind not in TABULAR_TYPES:
         return
+    left_out: dict[str, str] = {}
     try:
+        with naming(local_view(services, source), source.name):
+            if is_archive(local_view(services, source)):
+                source, left_out = unpack_main_file(services, principal, source)
         catalog = open_file(services, source)
         with naming(local_view(services, source), source.name):
-            report = {"preview": _preview(catalog), "format": catalog.format}
-    except UsageError as error:
+            report = {"preview": _preview(catalog), "format": catalog.format, "left_out": left_out}
+    except FILE_ERRORS as error:
         _fail(services, principal, number, source, error)
         raise
     with services.database.writing() as session:

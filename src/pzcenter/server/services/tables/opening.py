@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pzcenter.catalogs.readers import Catalog, reader_for
-from pzcenter.errors import ColumnError, EmptyTableError, FileFormatError, NotFoundError, PZCenterError, TransientError
+from pzcenter.catalogs.readers.parquet import data_files, open_parquet
+from pzcenter.errors import ColumnError, FileFormatError, NotFoundError, PZCenterError, TransientError
 from pzcenter.server.services.tables.dialect import find_dialect
+from pzcenter.server.services.tables.hats_guard import refuse_ways_out
 from pzcenter.server.services.tables.hdf5_guard import refuse_pointers
 from pzcenter.server.services.tables.sources import SourceFile, local_view
 from pzcenter.server.services.tables.text import TextCatalog
@@ -31,6 +33,8 @@ TABULAR_TYPES = {"redshift_catalog", "training_set", "object_catalog"}
 """Types of products whose main file must be a table."""
 MAX_COLUMNS = 10_000
 MAX_NAME = 255
+MAX_CHECKED = 100
+"""Files of a directory whose footers are looked at."""
 MAX_CHUNK_BYTES = 2 << 30
 """Of one column in one row group of a Parquet file, unpacked."""
 
@@ -103,6 +107,7 @@ def open_path(path: Path) -> Catalog:
     if kind == "directory":
         from pzcenter.catalogs import open_catalog
 
+        refuse_ways_out(path)
         catalog = open_catalog(path)
     elif kind == "text":
         catalog = VotableCatalog(path) if is_votable(path) else _text(path)
@@ -138,13 +143,13 @@ def _check(catalog: Catalog, path: Path) -> None:
         raise ColumnError(f"{path}: a column is called {long[:40]!r}; names have 1 to {MAX_NAME} letters")
     if catalog.format == "parquet":
         _check_chunks(path)
+    for each in data_files(path)[:MAX_CHECKED] if path.is_dir() else []:
+        _check_chunks(each)
     catalog.require_rows()
 
 
 def _check_chunks(path: Path) -> None:
     """Refuse a Parquet file of which a few bytes would fill the memory."""
-    from pzcenter.catalogs.readers.parquet import open_parquet
-
     with open_parquet(path) as file:
         metadata = file.metadata
         for group in range(metadata.num_row_groups):
@@ -160,7 +165,7 @@ def _check_chunks(path: Path) -> None:
 
 @contextmanager
 def naming(path: Path, name: str) -> Iterator[None]:
-    """Have errors name a file as its owner does, not by its path here; damage that a reader did not see is one too.
+    """Have errors name a file as its owner does, not by its path here; damage that a reader did not see is told too.
 
     Parameters
     ----------
@@ -178,8 +183,7 @@ def naming(path: Path, name: str) -> Iterator[None]:
         raise
     except PZCenterError as error:
         told = str(error.args[0] if error.args else error).replace(str(path), name).replace(str(path.parent), "")
-        kind = type(error) if isinstance(error, (ColumnError, EmptyTableError, NotFoundError)) else FileFormatError
-        raise kind(told) from error
+        raise type(error)(told) from error
     except (ArithmeticError, LookupError, MemoryError, OSError, RuntimeError, TypeError, ValueError) as error:
         log.warning("unreadable file", exc_info=error)
         words = f"{type(error).__name__}: {error}".replace(str(path), name)
