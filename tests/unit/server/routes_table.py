@@ -72,6 +72,12 @@ ANY = {"If-Match": "*"}
 FILE = {"number": "file_id"}
 COLUMN = {"number": "column_id"}
 PROCESS = {"number": "process_id"}
+TUS = {"Tus-Resumable": "1.0.0"}
+BYTES = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
+UPLOAD = {"uid": "upload_uid"}
+PROCESS_UID = {"uid": "process_uid"}
+GROUP = {"name": "group"}
+RELEASE_NAME = {"name": "release"}
 
 ROUTES = (
     # The second interface: products.
@@ -118,6 +124,17 @@ ROUTES = (
     Route("GET", f"{V2}/products/{{product_id}}/provenance", SEE),
     Route("GET", f"{V2}/products/{{product_id}}/provenance/prov", SEE),
     Route("GET", f"{V2}/products/{{product_id}}/citation", SEE),
+    # The second interface: uploads, which are their owner's alone.
+    Route("OPTIONS", f"{V2}/uploads", PUBLIC),
+    Route("OPTIONS", f"{V2}/uploads/{{uid}}", PUBLIC, at=UPLOAD),
+    Route("GET", f"{V2}/uploads", SIGNED_IN),
+    Route("POST", f"{V2}/uploads", SIGNED_IN, headers=TUS | {"Upload-Length": "5"}),
+    Route("HEAD", f"{V2}/uploads/{{uid}}", OWNER, headers=TUS, at=UPLOAD),
+    Route("GET", f"{V2}/uploads/{{uid}}", OWNER, at=UPLOAD),
+    Route("PATCH", f"{V2}/uploads/{{uid}}", OWNER, headers=BYTES, at=UPLOAD),
+    Route("POST", f"{V2}/uploads/{{uid}}", OWNER, headers=TUS | {"X-HTTP-Method-Override": "DELETE"}, at=UPLOAD),
+    Route("POST", f"{V2}/uploads/{{uid}}/finish", OWNER, json={"product_id": "1", "role": "main"}, at=UPLOAD),
+    Route("DELETE", f"{V2}/uploads/{{uid}}", OWNER, headers=TUS, at=UPLOAD),
     # The second interface: people.
     # The Validation Cooperative; its challenge is not there (test_cooperative.py has one).
     Route("GET", f"{V2}/challenges", SIGNED_IN),
@@ -274,6 +291,75 @@ ROUTES = (
         also=(403, 404),
     ),
     Route("POST", "/products/{uid}/official", CURATE, form={"official": "1"}),
+    Route("GET", "/products/{uid}/table", SEE),
+    Route("GET", "/products/{uid}/download", SEE),
+    Route("HEAD", "/products/{uid}/download", SEE),
+    Route("GET", "/products/{uid}/files/{number}", SEE, at=FILE),
+    Route("HEAD", "/products/{uid}/files/{number}", SEE, at=FILE),
+    Route("GET", "/products/{uid}/files/{number}/view", SEE, at=FILE),
+    Route("GET", "/products/{uid}/edit", EDIT),
+    Route("POST", "/products/{uid}/edit", EDIT, form={"display_name": "x"}),
+    Route("GET", "/products/{uid}/share", EDIT),
+    Route("POST", "/products/{uid}/share", EDIT, form={"visibility": "private"}),
+    Route("GET", "/products/{uid}/new-version", EDIT),
+    Route("POST", "/products/{uid}/new-version", EDIT, form={}),
+    Route("GET", "/products/{uid}/delete", EDIT),
+    Route("POST", "/products/{uid}/delete", EDIT, form={"name": "x"}),
+    Route("GET", "/upload", SIGNED_IN),
+    Route("POST", "/upload", SIGNED_IN, form={"display_name": "x", "product_type": "other"}),
+    Route("GET", "/upload/{uid}/files", EDIT),
+    Route("POST", "/upload/{uid}/files", EDIT, form={}),
+    Route("POST", "/upload/{uid}/files/{number}/remove", FILL, form={}, at=FILE),
+    Route("GET", "/upload/{uid}/columns", EDIT),
+    Route("POST", "/upload/{uid}/columns", FILL, form={}),
+    Route("GET", "/upload/{uid}/publish", EDIT),
+    Route("POST", "/upload/{uid}/publish", FILL, form={}),
+    Route("GET", "/jobs", SIGNED_IN),
+    Route("GET", "/jobs/{uid}", OWNER_AND_ADMIN, at=PROCESS_UID),
+    Route("POST", "/jobs/{uid}/stop", OWNER_AND_ADMIN, form={}, at=PROCESS_UID),
+    Route("POST", "/jobs/{uid}/rerun", OWNER_AND_ADMIN, form={}, at=PROCESS_UID, also=(404,)),
+    Route("GET", "/make", SIGNED_IN),
+    Route("GET", "/make/training-set", SIGNED_IN),
+    Route("POST", "/make/training-set", SIGNED_IN, form={}),
+    Route("GET", "/make/combined-redshifts", SIGNED_IN),
+    Route("POST", "/make/combined-redshifts", SIGNED_IN, form={}),
+    Route("GET", "/account", SIGNED_IN),
+    Route("POST", "/account", SIGNED_IN, form={"first_name": "X"}),
+    Route("POST", "/account/password", SIGNED_IN, form={}),
+    Route("POST", "/account/identities/{number}/unlink", OWNER, form={}, at={"number": "identity_id"}),
+    Route("GET", "/account/tokens", SIGNED_IN),
+    Route("POST", "/account/tokens", SIGNED_IN, form={"name": "x", "scopes": "read"}),
+    Route("POST", "/account/tokens/{uid}/revoke", OWNER_AND_ADMIN, form={}, at={"uid": "token_id"}),
+    Route("GET", "/groups", SIGNED_IN),
+    Route("POST", "/groups", SIGNED_IN, form={"name": "pages"}),
+    Route("GET", "/groups/{name}", OWNER_AND_CURATORS, at=GROUP),
+    Route("POST", "/groups/{name}", OWNER_AND_CURATORS, form={}, at=GROUP),
+    Route("POST", "/groups/{name}/members", OWNER_AND_CURATORS, form={"username": "bystander"}, at=GROUP),
+    Route(
+        "POST",
+        "/groups/{name}/members/remove",
+        OWNER_AND_CURATORS,
+        form={"username": "bystander"},
+        at=GROUP,
+        also=(404,),
+    ),
+    Route("POST", "/groups/{name}/delete", OWNER_AND_CURATORS, form={"typed": "matrix"}, at=GROUP, also=(404,)),
+    Route("GET", "/admin", CURATORS),
+    Route("GET", "/admin/audit", CURATORS),
+    Route("GET", "/admin/users", CURATORS),
+    Route("GET", "/admin/users/{username}", CURATORS),
+    Route("POST", "/admin/users/{username}", ADMINS, form={"role": "user", "state": "active"}),
+    Route("POST", "/admin/users/{username}/approve", CURATORS, form={}),
+    Route("POST", "/admin/users/{username}/refuse", CURATORS, form={}),
+    Route("POST", "/admin/users/{username}/password", ADMINS, form={}),
+    Route("GET", "/admin/invitations", CURATORS),
+    Route("POST", "/admin/invitations", CURATORS, form={}),
+    Route("POST", "/admin/invitations/{number}/withdraw", CURATORS, form={}, at={"number": "invitation_id"}),
+    Route("GET", "/admin/releases", CURATORS),
+    Route("POST", "/admin/releases", ADMINS, form={"name": "dp9"}),
+    Route("GET", "/admin/releases/{name}", CURATORS, at=RELEASE_NAME),
+    Route("POST", "/admin/releases/{name}", ADMINS, form={}, at=RELEASE_NAME),
+    Route("POST", "/admin/releases/{name}/rights", CURATORS, form={"who": "bystander"}, at=RELEASE_NAME),
 )
 
 MOUNTS = ("/static",)

@@ -54,6 +54,7 @@ async def receive(
         _check_secret(request, principal, form)
         _check(services, principal, uid, form, int(length) if length.isdecimal() else 0)
 
+    await run_in_threadpool(_need_edit, services, principal, uid)
     folder = services.settings.data_dir / "incoming"
     form = await receive_form(request, folder, max_bytes=services.settings.max_upload_bytes, look=look)
     try:
@@ -76,6 +77,11 @@ def _role(form: ReceivedForm) -> FileRole:
     if word not in ROLES:
         raise UsageError(f"role {word[:40]!r}; accepted are {', '.join(ROLES)}")
     return ROLES[word]
+
+
+def _need_edit(services: Services, principal: Principal, uid: str) -> None:
+    with services.database.reading() as session:
+        product_for(session, principal, uid, Action.EDIT)
 
 
 def _check(services: Services, principal: Principal, uid: str, form: ReceivedForm, size: int) -> None:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form, Query, Request
 from fastapi.responses import Response
 from sqlalchemy import select
 
-from pzcenter.errors import ConflictError, NotFoundError, QuotaError, UsageError
+from pzcenter.errors import ConflictError, NotFoundError, PermissionDeniedError, QuotaError, UsageError
 from pzcenter.server.http.forms import FormSender
 from pzcenter.server.http.requests import CurrentServices, SignedIn
 from pzcenter.server.http.status import status_of
@@ -146,6 +146,8 @@ def accept(
         ]
         with services.database.writing() as session:
             edit_columns(session, principal, uid, changes)
+    except PermissionDeniedError:
+        raise
     except FOR_PEOPLE as error:
         chosen = dict(zip(names, zip(aliases, units, strict=False), strict=False))
         return _columns_page(request, services, principal, uid, chosen=chosen, error=error)
