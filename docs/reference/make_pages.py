@@ -7,7 +7,7 @@ import inspect
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal, get_args, get_origin
 
 from pzcenter.catalogs import format_names, target_names
 from pzcenter.cli.failures import FAILED, INTERRUPTED, MISUSE
@@ -88,7 +88,11 @@ in `provenance.json`.
 | `PZ_FAST_TIER` | directory on a fast disk, through which files of a repository are read |
 | `PZ_FAST_TIER_QUOTA` | the most that it may hold, such as `200 GB` |
 | `PZ_CACHE` | directory of what was fetched from public services; the user's cache directory by default |
-| `PZ_SERVER_TOKEN` | token of a PZ Server, for products that are a source of redshifts |
+| `PZ_SERVER_TOKEN` | token of a PZ Server, for `pz server`, the Python client, and products as a source of redshifts |
+| `PZ_SERVER_URL` | address of that server, for `pz server` and the Python client |
+| `PZ_SERVER_*` | all others belong to a server itself: [settings of a server](server-settings.md) |
+| `XDG_CONFIG_HOME` | the user's settings: `pzcenter/servers.json` below it has the servers you have signed in to |
+| `XDG_STATE_HOME` | what is under way: uploads are noted in `pzcenter/uploads` below it |
 | `NO_COLOR` | set to anything: no colours |
 | `MPLBACKEND` | of matplotlib; `Agg` unless set, because figures go to files |
 | `NUMBA_CACHE_DIR` | of numba: where compiled kernels are kept, if not beside the package |
@@ -100,9 +104,34 @@ CALIBRATION_HEAD = """`pzcenter.science.calibration.CalibrationSettings`; what t
 """
 
 
+SERVER_HEAD = """# Settings of a server
+
+{MADE}
+
+`pz serve --init DIR` writes all of them into `DIR/server.yaml`, with what they mean; what is left out is the default.
+Each may also stand in the environment, which comes first: `PZ_SERVER_` and the name in capitals. Lists and tables are
+JSON there: `PZ_SERVER_ALLOWED_HOSTS='["pz.example.org"]'`. A setting that does not exist or is not accepted is the
+error `config`, and the server does not start. [Run a server](../tutorials/run-a-server.md) has the first steps.
+
+"""
+PROVIDER_HEAD = """## One of `oidc`
+
+An identity provider that people sign in with (OpenID Connect). Its secret stands in a file of its own:
+
+```yaml
+oidc:
+- name: rubin
+  title: Rubin Science Platform
+  issuer: https://identity.example.org
+  client_id: pz-server
+  client_secret_file: oidc-secret
+```
+"""
+
+
 def pages() -> dict[str, str]:
     """Text of each page by file name."""
-    return {"errors.md": errors_page(), "settings.md": settings_page()}
+    return {"errors.md": errors_page(), "settings.md": settings_page(), "server-settings.md": server_settings_page()}
 
 
 def errors_page() -> str:
@@ -160,6 +189,41 @@ def settings_page() -> str:
             _calibration_table(),
         ]
     )
+
+
+def server_settings_page() -> str:
+    """Settings of a server, with the variable of each."""
+    from pzcenter.server.settings import ENV_PREFIX, OidcProvider, ServerSettings  # noqa: PLC0415 - an extra
+
+    rows = [
+        [f"`{name}`", f"`{ENV_PREFIX}{name.upper()}`", _plain_default(field), _limits(field), _meaning(field)]
+        for name, field in ServerSettings.model_fields.items()
+    ]
+    provider = [
+        [f"`{name}`", _plain_default(field), _meaning(field)] for name, field in OidcProvider.model_fields.items()
+    ]
+    return "\n".join(
+        [
+            SERVER_HEAD.replace("{MADE}", MADE) + _table("setting variable default accepted what", rows),
+            PROVIDER_HEAD,
+            _table("setting default what", provider),
+        ]
+    )
+
+
+def _plain_default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "must be given"
+    value = field.default
+    if value is None or value in ([], {}):
+        return "none"
+    return ", ".join(f"`{each}`" for each in value) if isinstance(value, list) else f"`{value}`"
+
+
+def _meaning(field: FieldInfo) -> str:
+    choices = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+    words = f"One of {', '.join(f'`{each}`' for each in choices)}." if choices else ""
+    return f"{field.description or ''} {words}".strip()
 
 
 def _settings_table(model: type[BaseModel]) -> str:

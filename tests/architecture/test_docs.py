@@ -254,7 +254,7 @@ def made_pages() -> dict[str, str]:
     return module.pages()
 
 
-@pytest.mark.parametrize("name", ["errors.md", "settings.md"])
+@pytest.mark.parametrize("name", ["errors.md", "settings.md", "server-settings.md"])
 def test_made_page_is_as_it_would_be_made(name):
     assert text_of(DOCS / "reference" / name) == made_pages()[name], "run: python docs/reference/make_pages.py"
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pzcenter.cli import server_people as people
 from pzcenter.cli import server_products as work
 from pzcenter.cli.options import FLAG, JsonOutput
 from pzcenter.cli.server_options import ProductKey, ServerName, client_of
@@ -253,7 +254,7 @@ def provenance(key: ProductKey, *, server: ServerName = None, as_json: JsonOutpu
 
 
 def tokens(*, server: ServerName = None, as_json: JsonOutput = False) -> None:
-    """List your tokens."""
+    """List your tokens: what each may, until when, when it was last used."""
     from pzcenter.cli.screen import plain_table, print_json, stdout
 
     with client_of(server) as client:
@@ -324,3 +325,8 @@ add_verb(group, provenance, PROVENANCE_EXAMPLES)
 add_verb(group, tokens, TOKENS_EXAMPLES)
 add_verb(group, make_token, MAKE_TOKEN_EXAMPLES, name="make-token")
 add_verb(group, revoke_token, REVOKE_TOKEN_EXAMPLES, name="revoke-token")
+add_verb(group, people.releases, people.RELEASES_EXAMPLES)
+add_verb(group, people.make_release, people.MAKE_RELEASE_EXAMPLES, name="make-release")
+add_verb(group, people.make_group, people.MAKE_GROUP_EXAMPLES, name="make-group")
+add_verb(group, people.add_member, people.ADD_MEMBER_EXAMPLES, name="add-member")
+add_verb(group, people.invite, people.INVITE_EXAMPLES)

@@ -284,3 +284,23 @@ def test_hdf5_files_whose_datasets_are_columns_are_tables(tmp_path):
         file["a"], file["b"] = [1, 2], [1]
     with pytest.raises(FileFormatError, match="rows"):
         read_table(tmp_path / "b.hdf5")
+
+
+def test_parquet_keeps_whole_numbers_and_missing_values(tmp_path):
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    big = 2**60 + 1
+    columns = {
+        "id": pa.array([big, None], pa.int64()), "z": pa.array([0.5, None]), "name": pa.array(["a", None]),
+        "good": pa.array([True, None]), "when": pa.array([0, None], pa.timestamp("us")),
+        "pz": pa.array([[1.0, 2.0], [3.0, 4.0]], pa.list_(pa.float32(), 2)), "few": pa.array([[1], None]),
+        "raw": pa.array([b"x", b"yy"]), "whole": pa.array([1, 2], pa.int32()),
+    }  # fmt: skip
+    pq.write_table(pa.table(columns), tmp_path / "a.parquet")
+    table = read_table(tmp_path / "a.parquet")
+    assert table["id"][0] == big and list(table["id"].mask) == [False, True]
+    assert table["z"][0] == 0.5 and table["z"][1] != table["z"][1]
+    assert list(table["name"].mask) == list(table["good"].mask) == list(table["when"].mask) == [False, True]
+    assert table["pz"].shape == (2, 2) and table["few"][1] is None and table["raw"][1] == b"yy"
+    assert table["whole"].dtype == "int32"
