@@ -30,6 +30,12 @@
   }
   document.addEventListener("DOMContentLoaded", function () { show(document); });
   document.addEventListener("htmx:afterSwap", function (event) { show(event.target); });
+  // Addresses say what was asked for, and no more.
+  document.addEventListener("htmx:configRequest", function (event) {
+    if (event.detail.verb !== "get") return;
+    const fields = event.detail.formData;
+    for (const name of new Set(fields.keys())) if (fields.getAll(name).every(function (each) { return each === ""; })) fields.delete(name);
+  });
   // Errors are pages too: an answer that is none is shown in full.
   document.addEventListener("htmx:responseError", function () { location.reload(); });
 
