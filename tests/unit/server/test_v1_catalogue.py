@@ -1,5 +1,19 @@
 """Users, releases, types of products, and the way to all of them, as existing clients ask."""
 
+from pathlib import Path
+
+from pzcenter.server.rest.v1 import (
+    catalogue,
+    contents,
+    downloads,
+    files,
+    pipelines,
+    processes,
+    product_list,
+    products,
+)
+
+PARTS = (catalogue, contents, downloads, files, pipelines, processes, product_list, products)
 LISTS = ("users", "releases", "product-types", "products", "products-specz", "product-contents", "product-files",
          "pipelines", "processes")  # fmt: skip
 
@@ -93,3 +107,12 @@ def test_null_characters_are_refused(server):
     for words in ("name=%00", "search=a%00", "ordering=%00"):
         assert client.get(f"/api/product-types/?{words}").status_code == 400
     assert client.get("/api/products/?search=%ff%00").status_code == 400
+
+
+def test_every_address_is_documented(services):
+    page = (Path(__file__).parents[3] / "docs" / "reference" / "rest-v1.md").read_text()
+    paths = {route.path for module in PARTS for route in module.router.routes}
+    assert len(paths) > 30
+    for path in paths:
+        for part in path.split("/"):
+            assert part.startswith("{") or part in page, path
