@@ -44,9 +44,11 @@ class DensityNetworkConfig(EstimatorConfig):
         "calibrated. 4 when not given, 3 for fast.",
     )
     n_hidden: int = Field(default=128, ge=8, le=1024, multiple_of=4, title="Hidden units", description="Of each layer.")
-    n_layer: int = Field(default=2, ge=1, le=6, title="Layers", description="Hidden layers.")
+    n_layer: int | None = Field(
+        default=None, ge=1, le=6, title="Layers", description="Hidden layers. 3 when not given, 2 for fast."
+    )
     n_samples_seen: int = Field(
-        default=2_500_000,
+        default=3_000_000,
         ge=1000,
         le=10**9,
         title="Objects seen",
@@ -54,7 +56,7 @@ class DensityNetworkConfig(EstimatorConfig):
         "objects as for 10⁴.",
     )
     max_epochs: int = Field(
-        default=250, ge=1, le=10_000, title="Most repetitions", description="Of each training object."
+        default=300, ge=1, le=10_000, title="Most repetitions", description="Of each training object."
     )
     batch_size: int = Field(default=256, ge=8, le=65_536, title="Batch", description="Objects in each step.")
     learning_rate: float = Field(default=3e-3, gt=0, le=1, title="Learning rate", description="Highest, of AdamW.")
@@ -108,6 +110,11 @@ class DensityNetworkConfig(EstimatorConfig):
         description="Objects whose in_train_domain is below this are flagged outside_domain.",
     )
     seed: int = Field(default=1, ge=0, le=2**31 - 1, title="Seed", description="Of weights, noise and shifts.")
+
+    @property
+    def layers(self) -> int:
+        """Hidden layers."""
+        return self.n_layer or (2 if self.speed == "fast" else 3)
 
     @property
     def members(self) -> int:

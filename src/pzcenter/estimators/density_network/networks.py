@@ -13,7 +13,6 @@ Kingma & Ba 2015, ICLR (Adam); Loshchilov & Hutter 2019, ICLR (weight decay).
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -51,8 +50,6 @@ def require_jax() -> Any:
         They are not installed.
     """
     try:
-        # Quiet about accelerators that are not there.
-        os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
         import jax
         import optax  # noqa: F401 - both are needed
     except ImportError as error:

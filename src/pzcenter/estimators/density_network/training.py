@@ -197,7 +197,7 @@ def _networks(view: _View, config: DensityNetworkConfig) -> list[Networks]:
     widths = [(n_input, False)] + ([(_padded(view.mean.size), True)] if view.hybrid else [])
     return [
         Networks(
-            NetworkShape(config.members, width, config.n_hidden, config.n_layer, view.grid.n_bump, with_template),
+            NetworkShape(config.members, width, config.n_hidden, config.layers, view.grid.n_bump, with_template),
             view.grid,
             cde_weight=config.cde_weight,
             weight_decay=config.weight_decay,
