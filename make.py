@@ -103,7 +103,8 @@ def lock(_words: list[str]) -> int:
     options += ["--no-emit-index-url", "--no-header", "--no-annotate", "--upgrade"]
     project = ["pyproject.toml", "requirements/build.in"]
     extras = [word for extra in EXTRAS for word in ("--extra", extra)]
-    sources = {"run": project, "test": project + extras, "reference": ["requirements/reference.in"]}
+    server = [*project, "--extra", "server", "--extra", "postgres"]
+    sources = {"run": project, "server": server, "test": project + extras, "reference": ["requirements/reference.in"]}
     for name, words in sources.items():
         output = ROOT / "requirements" / f"{name}.txt"
         subprocess.run([uv, "pip", "compile", "-q", *words, *options, "-o", output], check=True, cwd=ROOT)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pzcenter.cli import server_operation as operation
 from pzcenter.cli import server_people as people
 from pzcenter.cli import server_products as work
 from pzcenter.cli.options import FLAG, JsonOutput
@@ -330,3 +331,7 @@ add_verb(group, people.make_release, people.MAKE_RELEASE_EXAMPLES, name="make-re
 add_verb(group, people.make_group, people.MAKE_GROUP_EXAMPLES, name="make-group")
 add_verb(group, people.add_member, people.ADD_MEMBER_EXAMPLES, name="add-member")
 add_verb(group, people.invite, people.INVITE_EXAMPLES)
+add_verb(group, operation.backup, operation.BACKUP_EXAMPLES)
+add_verb(group, operation.restore, operation.RESTORE_EXAMPLES)
+add_verb(group, operation.verify, operation.VERIFY_EXAMPLES)
+add_verb(group, operation.work, operation.WORK_EXAMPLES)
