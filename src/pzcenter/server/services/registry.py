@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from pzcenter.errors import ColumnError, ConflictError, EmptyTableError, FileFormatError, SchemaError, UsageError
 from pzcenter.server.services.access import Action, product_for
 from pzcenter.server.services.audit import record
+from pzcenter.server.services.report.making import make_report
 from pzcenter.server.services.tables.opening import TABULAR_TYPES, naming, open_file, source_of
 from pzcenter.server.services.tables.sources import SourceFile, local_view
 from pzcenter.server.services.tables.text import TextCatalog
@@ -68,7 +69,7 @@ def register_main_file(services: Services, principal: Principal, product_id: int
                 source, left_out = unpack_main_file(services, principal, source)
         catalog = open_file(services, source)
         with naming(local_view(services, source), source.name):
-            report = {"preview": _preview(catalog), "format": catalog.format, "left_out": left_out}
+            report = make_report(catalog) | {"preview": _preview(catalog), "left_out": left_out}
     except FILE_ERRORS as error:
         _fail(services, principal, number, source, error)
         raise
@@ -116,7 +117,7 @@ def _keep(product: Product, catalog: Catalog, report: dict[str, Any]) -> None:
     """Write down what was found; the session that holds the product writes it."""
     file = product.main_file
     assert file is not None
-    file.n_rows = product.n_rows = catalog.n_rows
+    file.n_rows = product.n_rows = report["n_rows"]
     if isinstance(catalog, TextCatalog):
         file.csv_dialect = {"delimiter": catalog.dialect.delimiter, "has_header": catalog.dialect.has_header}
     known = {column.name: column for column in product.columns}

@@ -11,7 +11,6 @@ from pzcenter.errors import ChecksumError, ConflictError, PZCenterError, Storage
 from pzcenter.server.services.access import Action, product_for
 from pzcenter.server.services.audit import record
 from pzcenter.server.services.product_files import add_file
-from pzcenter.server.services.registry import register_main_file
 from pzcenter.server.services.uploads import (
     UploadStatus,
     drop_files,
@@ -208,9 +207,16 @@ def _given(session: Session, principal: Principal, upload: Upload, target: int |
 
 
 def _register(services: Services, principal: Principal, product_id: int) -> None:
-    """Read a new main file; what is wrong with it stands in the product."""
+    """Read a new main file, and have sure guesses say what columns mean; a product says what is wrong with it."""
+    # Reading tables is heavy to import, and not every process is asked for it.
+    from pzcenter.server.services.registry import register_main_file
+    from pzcenter.server.services.upload_report import accept_guesses
+
     try:
         register_main_file(services, principal, product_id)
+        with services.database.writing() as session:
+            if (product_for(session, principal, product_id).report or {}).get("guesses"):
+                accept_guesses(session, principal, product_id)
     except PZCenterError as error:
         with services.database.reading() as session:
             failed = product_for(session, principal, product_id, Action.SEE).state is ProductState.FAILED

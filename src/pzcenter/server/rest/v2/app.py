@@ -26,6 +26,7 @@ from pzcenter.server.rest.v2.product_list import router as product_list
 from pzcenter.server.rest.v2.product_types import router as product_types
 from pzcenter.server.rest.v2.products import router as products
 from pzcenter.server.rest.v2.releases import router as releases
+from pzcenter.server.rest.v2.reports import router as reports
 from pzcenter.server.rest.v2.sharing import router as sharing
 from pzcenter.server.rest.v2.tables import router as tables
 from pzcenter.server.rest.v2.tokens import router as tokens
@@ -62,6 +63,7 @@ def api_app(services: Services) -> FastAPI:
     app.include_router(uploads)
     app.include_router(columns)
     app.include_router(tables)
+    app.include_router(reports)
     app.include_router(sharing)
     app.include_router(comments)
     app.include_router(lineage)
