@@ -106,4 +106,8 @@ def open_store(settings: ServerSettings) -> Store:
     """
     if "://" not in settings.store:
         return FolderStore(Path(settings.store))
+    if settings.store.startswith("s3://"):
+        from pzcenter.server.storage.s3_store import S3Store
+
+        return S3Store(settings.store, endpoint=settings.s3_endpoint, folder=settings.data_dir / "incoming")
     raise ConfigError(f"store_url {settings.store!r}: accepted are a folder and s3://bucket/prefix")

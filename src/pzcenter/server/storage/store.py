@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import os
 import zlib
@@ -62,6 +63,12 @@ class Store(Protocol):
 
     def names(self) -> Iterator[str]:
         """All contents."""
+
+    def touched_at(self, sha256: str) -> float | None:
+        """When a content was last put here, seconds since 1970; None when it is not there."""
+
+    def remove_old(self, sha256: str, before: float) -> bool:
+        """Drop a content unless somebody has put it again since a time; whether it is gone."""
 
 
 def checksums_of(path: Path) -> StoredContent:
@@ -148,6 +155,29 @@ class FolderStore:
         """Drop a content (see :class:`Store`)."""
         self._path(sha256).unlink(missing_ok=True)
 
+    def touched_at(self, sha256: str) -> float | None:
+        """When a content was last put here (see :class:`Store`)."""
+        try:
+            return self._path(sha256).stat().st_mtime
+        except FileNotFoundError:
+            return None
+
+    def remove_old(self, sha256: str, before: float) -> bool:
+        """Drop a content unless somebody has put it again (see :class:`Store`).
+
+        It is moved aside first: who puts it from then on makes it anew, and who did before has left a newer time.
+        """
+        path, aside = self._path(sha256), self.incoming / f"{uuid4().hex}.removed"
+        try:
+            path.rename(aside)
+        except FileNotFoundError:
+            return True
+        if aside.stat().st_mtime >= before:
+            aside.rename(path)
+            return False
+        aside.unlink()
+        return True
+
     def names(self) -> Iterator[str]:
         """All contents (see :class:`Store`)."""
         for path in sorted(self.root.glob("[0-9a-f][0-9a-f]/[0-9a-f][0-9a-f]/*")):
@@ -160,10 +190,14 @@ class FolderStore:
 
     def _move_in(self, part: Path, content: StoredContent) -> None:
         path = self._path(content.sha256)
-        if path.is_file() and path.stat().st_size == content.size:
-            return
+        with contextlib.suppress(FileNotFoundError):
+            if path.stat().st_size == content.size:
+                # The time says that somebody needs it; it fails when the content is being removed right now.
+                os.utime(path)
+                return
         path.parent.mkdir(parents=True, exist_ok=True)
         part.chmod(0o440)
+        os.utime(part)
         part.replace(path)
         for folder in (path.parent, path.parent.parent):
             _sync(folder)
