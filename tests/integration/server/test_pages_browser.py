@@ -138,7 +138,7 @@ def table(folder, n=300):
 
 
 @pytest.fixture(scope="module")
-def product(browser, address, tmp_path_factory):
+def product(browser, address, pictures, tmp_path_factory):
     """The path of a product that came through the wizard, with all that people do on the way."""
     context = browser.new_context(viewport={"width": 1280, "height": 900})
     context.set_default_timeout(15_000)
@@ -155,9 +155,9 @@ def product(browser, address, tmp_path_factory):
     page.get_by_role("button", name="Upload", exact=True).click()
     page.wait_for_url("**/columns")
     for column, meaning in (("id", "ID"), ("ra", "RA"), ("dec", "Dec"), ("z_spec", "z")):
-        field = page.get_by_label(f"Meaning of {column}", exact=True)
-        if field.input_value() != meaning:
-            field.fill(meaning)
+        assert page.get_by_label(f"Meaning of {column}", exact=True).input_value() == meaning
+    assert page.locator(".plots svg").count() >= 2
+    look(page, pictures / "columns-1280-light.png", 1280)
     page.get_by_label("Unit of ra", exact=True).fill("deg")
     page.get_by_role("button", name="Accept and go on").click()
     page.get_by_role("button", name="Publish").click()
@@ -177,6 +177,8 @@ def test_wizard_ends_in_a_product_that_is_found(watched, product):
     page.wait_for_url("**" + product)
     assert page.locator(".prose em").inner_text() == "300"
     assert page.get_by_text("Not validated.").is_visible()
+    assert page.locator("#plots figure:has-text('Sky') path.dot").count() > 0
+    assert page.locator("#plots figure:has-text('Redshift') rect.bar").count() > 10
     page.locator("#table").scroll_into_view_if_needed()
     page.wait_for_selector("#rows table")
     assert page.locator("#rows tbody tr").count() == 25

@@ -68,7 +68,8 @@ def test_token_is_shown_once_and_revoked(browser, server, harmless):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"name": "a"}, {"name": "a", "scopes": ["all"]}, {"name": "a", "scopes": ["admin"]}, {"name": "", "scopes": ["read"]},
+    [{"name": "a"}, {"name": "a", "scopes": ["all"]}, {"name": "a", "scopes": ["admin"]},
+     {"name": "", "scopes": ["read"]},
      {"name": "a", "scopes": ["read"], "days": "nan"}, {"name": "a", "scopes": ["read"], "days": "100000"},
      {"name": "a" * 101, "scopes": ["read"]}, {"name": "a", "scopes": ["read"], "days": "soon"}],
 )  # fmt: skip

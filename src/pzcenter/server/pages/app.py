@@ -6,12 +6,12 @@ from typing import TYPE_CHECKING
 
 from fastapi import Depends
 from fastapi.responses import HTMLResponse
-from starlette.staticfiles import StaticFiles
 
 from pzcenter.server.http.application import new_application
 from pzcenter.server.pages.account import router as account
 from pzcenter.server.pages.admin import router as admin
 from pzcenter.server.pages.admin_people import router as admin_people
+from pzcenter.server.pages.assets import Assets
 from pzcenter.server.pages.changing import router as changing
 from pzcenter.server.pages.contents import router as contents
 from pzcenter.server.pages.failure import tell
@@ -75,5 +75,5 @@ def pages_app(services: Services) -> FastAPI:
     app.add_middleware(FormLimit)
     for router in ROUTERS:
         app.include_router(router)
-    app.mount("/static", StaticFiles(directory=STATIC), name="static")
+    app.mount("/static", Assets(directory=STATIC), name="static")
     return app

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from markupsafe import Markup
@@ -15,10 +16,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Figure", "draw_histogram", "draw_sky", "figures_of"]
 
-WIDTH, HEIGHT = 340, 190
-LEFT, RIGHT, TOP, BOTTOM = 44, 10, 10, 34
+WIDTH, HEIGHT = 340, 200
+LEFT, RIGHT, TOP, BOTTOM = 44, 10, 22, 34
 MOST_FIGURES = 12
-MOST_BINS, MOST_CELLS = 200, 5000
+MOST_BINS, MOST_CELLS, SHADES = 200, 5000, 6
 STEPS = (1.0, 2.0, 5.0, 10.0)
 Ends = tuple[float, float]
 
@@ -94,20 +95,35 @@ def draw_sky(
     ][:MOST_CELLS]
     if not cells:
         return Markup()
-    most = max(n for _, _, n in cells)
-    pad = cell or 0.5
-    east, west = max(x for x, _, _ in cells) + pad, min(x for x, _, _ in cells) - pad
-    low, high = max(-90.0, min(y for _, y, _ in cells) - pad), min(90.0, max(y for _, y, _ in cells) + pad)
+    cells = _together(cells)
+    side = cell or 0.5
+    middle = sum(y for _, y, _ in cells) / len(cells)
+    wide = side / max(0.05, math.cos(math.radians(middle)))
+    west, east = min(x for x, _, _ in cells) - wide, max(x for x, _, _ in cells) + wide
+    low, high = max(-90.0, min(y for _, y, _ in cells) - side), min(90.0, max(y for _, y, _ in cells) + side)
     across, up = (WIDTH - LEFT - RIGHT) / (east - west), (HEIGHT - TOP - BOTTOM) / (high - low)
-    wide, tall = max(2.5, min(14.0, pad * across)), max(2.5, min(14.0, pad * up))
+    box = max(1.5, wide * across), max(1.5, side * up)
+    most = math.log1p(max(n for _, _, n in cells))
+    shades: dict[int, list[str]] = {}
+    for x, y, n in cells:
+        shade = 1 if most <= 0 else max(1, math.ceil(SHADES * math.log1p(n) / most))
+        left, top = _across(x, east, west) - box[0] / 2, HEIGHT - BOTTOM - (y - low) * up - box[1] / 2
+        shades.setdefault(shade, []).append(f"M{left:.1f} {top:.1f}h{box[0]:.1f}v{box[1]:.1f}h-{box[0]:.1f}z")
     dots = Markup().join(
-        Markup('<rect class="dot" x="{:.1f}" y="{:.1f}" width="{:.1f}" height="{:.1f}" opacity="{:.2f}"/>').format(
-            _across(x, east, west) - wide / 2, HEIGHT - BOTTOM - (y - low) * up - tall / 2, wide, tall,
-            0.3 + 0.7 * math.log1p(n) / math.log1p(most),
-        )
-        for x, y, n in cells
-    )  # fmt: skip
+        Markup('<path class="dot" opacity="{:.2f}" d="{}"/>').format(0.25 + 0.75 * shade / SHADES, "".join(parts))
+        for shade, parts in sorted(shades.items())
+    )
     return _frame(dots, (east, west), (low, high), "right ascension (deg)", "declination (deg)")
+
+
+def _together(cells: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:
+    """Right ascensions without the jump at 360 degrees, where a field lies on both of its sides."""
+    places = sorted({x for x, _, _ in cells})
+    gaps = [(after - before, after) for before, after in pairwise(places)]
+    widest, after = max(gaps, default=(0.0, 0.0))
+    if widest <= 360.0 - (places[-1] - places[0]):
+        return cells
+    return [(x - 360.0 if x >= after else x, y, n) for x, y, n in cells]
 
 
 def figures_of(product: Product) -> list[Figure]:
@@ -190,8 +206,12 @@ def _frame(
         beside += Markup('<text x="{}" y="{:.1f}" text-anchor="end">{}</text>').format(LEFT - 4, at + 4, _short(y))
     return Markup(
         '<svg class="plot" viewBox="0 0 {} {}" role="img" aria-label="{} against {}">{}{}{}'
-        '<path class="axis" d="M{} {}V{}H{}"/><text x="{}" y="{}" text-anchor="end">{}</text></svg>'
-    ).format(WIDTH, HEIGHT, y_label, x_label, beside, inside, below, LEFT, TOP, base, right, right, HEIGHT - 5, x_label)
+        '<path class="axis" d="M{} {}V{}H{}"/><text x="{}" y="{}" text-anchor="end">{}</text>'
+        '<text x="4" y="12">{}</text></svg>'
+    ).format(
+        WIDTH, HEIGHT, y_label, x_label, beside, inside, below, LEFT, TOP, base, right, right, HEIGHT - 5, x_label,
+        y_label,
+    )  # fmt: skip
 
 
 def _short(value: float) -> str:

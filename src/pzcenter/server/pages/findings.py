@@ -20,7 +20,9 @@ class Guess:
     Attributes
     ----------
     alias : str
-        Standard name; empty: none.
+        Standard name; empty where the meaning has none, such as a magnitude.
+    meaning : str
+        In words.
     confidence : float
         0 to 1.
     words : str
@@ -28,6 +30,7 @@ class Guess:
     """
 
     alias: str
+    meaning: str
     confidence: float
     words: str
 
@@ -37,12 +40,14 @@ def guesses_of(product: Product) -> dict[str, Guess]:
     found: dict[str, Guess] = {}
     for each in _list((product.report or {}).get("columns")):
         guess = each.get("guess") if isinstance(each, dict) else None
-        if isinstance(guess, dict) and isinstance(each.get("name"), str) and isinstance(guess.get("alias"), str):
-            confidence = guess.get("confidence")
-            found[each["name"]] = Guess(
-                guess["alias"], float(confidence) if isinstance(confidence, int | float) else 0.0,
-                str(guess.get("reason") or ""),
-            )  # fmt: skip
+        if not isinstance(guess, dict) or not isinstance(each.get("name"), str):
+            continue
+        alias, confidence = guess.get("alias"), guess.get("confidence")
+        meaning = " ".join(str(guess[name]) for name in ("meaning", "band") if guess.get(name))
+        found[each["name"]] = Guess(
+            alias if isinstance(alias, str) else "", meaning,
+            float(confidence) if isinstance(confidence, int | float) else 0.0, str(guess.get("reason") or ""),
+        )  # fmt: skip
     return found
 
 
