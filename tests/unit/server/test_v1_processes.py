@@ -121,11 +121,11 @@ def test_what_is_refused(server, principal, made, inputs, combine):
 def test_rules_for_flags_are_data(server, inputs, combine):
     client = server.client("owner")
     fields = {"display_name": "Joined", "pipeline": combine["id"], "inputs": inputs}
-    param = combine["system_config"]["param"] | {"flags_translation_file": "/home/me/flags.yaml"}
+    param = combine["system_config"]["param"] | {"flags_translation_file": "flags.yaml"}
     fields["used_config"] = json.dumps({"param": param})
     for text in (
         b"a: &x [1]\nb: *x", b"!!python/object/apply:os.system [ls]", b"a: [", b"- 1", b"", b"\xff\xfe\x00",
-        b"[" * 5000, b"x" * 300_000, b"name: X\nquality: [{when: 'pd.io.common.os', value: 1}]",
+        b"[" * 60_000, b"{a: " * 15_000, b"x" * 70_000, b"name: X\nquality: [{when: 'pd.io.common.os', value: 1}]",
         b"name: X\nsources: [{url: a}]",
     ):  # fmt: skip
         answer = client.post("/api/processes/", data=fields, files={"flags_translation_file": text})

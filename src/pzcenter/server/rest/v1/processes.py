@@ -33,7 +33,11 @@ __all__ = ["router"]
 
 router = APIRouter()
 
-MAX_FLAGS_BYTES = 2**18
+MAX_FLAGS_BYTES, MAX_DEPTH = 2**16, 20
+OPENING = (
+    yaml.FlowSequenceStartToken, yaml.FlowMappingStartToken, yaml.BlockSequenceStartToken, yaml.BlockMappingStartToken,
+)  # fmt: skip
+CLOSING = (yaml.FlowSequenceEndToken, yaml.FlowMappingEndToken, yaml.BlockEndToken)
 MAX_INPUTS = 1000
 FLAGS = "flags_translation_file"
 FIELDS = {"pipeline", "used_config", "display_name", "release", "inputs", "comment"}
@@ -233,14 +237,23 @@ def _config(asked: dict[str, Any]) -> dict[str, Any]:
     return made
 
 
+def _check_tokens(text: bytes) -> None:
+    """Refuse YAML that takes long to read, or more memory than its own length."""
+    depth = 0
+    for token in yaml.scan(text, Loader=yaml.SafeLoader):
+        depth += isinstance(token, OPENING) - isinstance(token, CLOSING)
+        if depth > MAX_DEPTH:
+            raise UsageError(f"more than {MAX_DEPTH} levels are not accepted")
+        if isinstance(token, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken):
+            raise UsageError("anchors, aliases and tags are not accepted")
+
+
 def _rules(text: Any) -> dict[str, Any]:
     """Rules for flags of a survey from a YAML file; nothing in it is run as code, and nothing is fetched for it."""
     if not isinstance(text, bytes):
         raise FieldError(FLAGS, "A file is expected.")
     try:
-        tokens = yaml.scan(text, Loader=yaml.SafeLoader)
-        if any(isinstance(token, yaml.AliasToken | yaml.AnchorToken | yaml.TagToken) for token in tokens):
-            raise UsageError("anchors, aliases and tags are not accepted")
+        _check_tokens(text)
         rules = yaml.safe_load(text)
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise FieldError(FLAGS, f"The file cannot be read as YAML: {error}") from error
