@@ -6,16 +6,10 @@ figures, ``make_report`` the page that holds all of it. ``compare`` does all of 
 
 from __future__ import annotations
 
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from .evaluate import evaluate
-from .metric_info import METRICS, MetricInfo
-from .plots import save_plots
-from .report import RunFacts, make_report
-from .requirements import REQUIREMENTS, Requirement, Selection
-from .sample import PdfChunk, ValidationSample, collect_sample
-from .summary import summary_sentences
-from .table import MetricRow, MetricTable, Verdict
 
 if TYPE_CHECKING:
     from .comparison import (
@@ -26,6 +20,13 @@ if TYPE_CHECKING:
         load_comparison_settings,
         submission_report_html,
     )
+    from .metric_info import METRICS, MetricInfo
+    from .plots import save_plots
+    from .report import RunFacts, make_report
+    from .requirements import REQUIREMENTS, Requirement, Selection
+    from .sample import PdfChunk, ValidationSample, collect_sample
+    from .summary import summary_sentences
+    from .table import MetricRow, MetricTable, Verdict
 
 __all__ = [
     "METRICS",
@@ -52,20 +53,25 @@ __all__ = [
     "summary_sentences",
 ]
 
-_LATE = (
-    "Comparison",
-    "ComparisonSettings",
-    "compare",
-    "comparison_report_html",
-    "load_comparison_settings",
-    "submission_report_html",
-)
-"""Names of ``comparison``, which reads catalogues and runs estimators: imported when they are asked for."""
+_MODULES = {
+    "comparison": (
+        "Comparison", "ComparisonSettings", "compare", "comparison_report_html", "load_comparison_settings",
+        "submission_report_html",
+    ),
+    "metric_info": ("METRICS", "MetricInfo"),
+    "plots": ("save_plots",),
+    "report": ("RunFacts", "make_report"),
+    "requirements": ("REQUIREMENTS", "Requirement", "Selection"),
+    "sample": ("PdfChunk", "ValidationSample", "collect_sample"),
+    "summary": ("summary_sentences",),
+    "table": ("MetricRow", "MetricTable", "Verdict"),
+}  # fmt: skip
+"""Where each name comes from: imported when it is asked for, so that readers of submissions load no figures.
+``evaluate`` is not among them, since it has the name of its module."""
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _LATE:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from . import comparison
-
-    return getattr(comparison, name)
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f".{module}", __name__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -10,13 +10,16 @@ from sqlalchemy import select
 
 from pzcenter.errors import ChecksumError, NotFoundError, OutputExistsError
 from pzcenter.server.services.context import open_services
+from pzcenter.server.services.housekeeping import keep_house
 from pzcenter.server.services.operation import back_up, health_of, restore, verify_store
 from pzcenter.server.services.operation.dump import tables_in_order
 from pzcenter.server.services.operation.logs import log_to
 from pzcenter.server.services.operation.restore import restore_files
 from pzcenter.server.services.product_files import add_file
 from pzcenter.server.services.products import NewProduct, create_product, publish_product, share_product
+from pzcenter.server.services.tokens import open_session
 from pzcenter.server.settings import ServerSettings
+from pzcenter.server.storage.accounts import User
 from pzcenter.server.storage.audit import AuditEvent
 from pzcenter.server.storage.base import now
 from pzcenter.server.storage.processes import Pipeline, Process, ProcessState
@@ -143,6 +146,18 @@ def test_health(services, principal):
     health = health_of(services)
     assert not health.ready
     assert "15 minutes" in health.findings["jobs"]
+
+
+def test_the_house_is_kept(filled):
+    with filled.database.writing() as session:
+        owner = session.scalar(select(User).where(User.username == "owner"))
+        over, _ = open_session(session, owner, hours=1)
+        open_session(session, owner, hours=1)
+        over.expires_at = now() - timedelta(days=2)
+    removed = keep_house(filled)
+    assert removed["n_sessions"] == 1
+    assert removed["n_contents"] == 0
+    assert len(list(filled.store.names())) == 3
 
 
 def test_lines_of_the_log(monkeypatch):

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pzcenter.errors import ConfigError, NotFoundError
-from pzcenter.training.make import CoverageConfig, MatchConfig, SplitConfig, SubsampleConfig
+from pzcenter.training.make_settings import CoverageConfig, MatchConfig, SplitConfig, SubsampleConfig
 from pzcenter.training.select import SelectionConfig
 
 __all__ = ["PIPELINES", "SCORING", "CombineRequest", "JobRequest", "TrainingRequest", "read_request"]

@@ -9,6 +9,7 @@ import time
 from typing import TYPE_CHECKING
 
 from pzcenter.server.services.context import open_services
+from pzcenter.server.services.housekeeping import keep_house
 from pzcenter.server.services.jobs.queue import JobQueue
 from pzcenter.server.services.jobs.runner import run_process
 from pzcenter.server.services.jobs.states import forgotten
@@ -22,6 +23,8 @@ log = logging.getLogger(__name__)
 
 LOOK_SECONDS = 20.0
 """Between two looks for jobs that nobody works on."""
+HOUSE_SECONDS = 3600.0
+"""Between two times that the house is kept."""
 
 
 class Worker:
@@ -80,11 +83,16 @@ class Worker:
         self.queue.close()
 
     def _look(self) -> None:
+        next_time = time.monotonic() + LOOK_SECONDS
         while not self.stopping.is_set():
             try:
                 for number in forgotten(self.services):
                     self.queue.put(number)
+                if time.monotonic() >= next_time:
+                    keep_house(self.services)
+                    next_time = time.monotonic() + HOUSE_SECONDS
             except Exception:
+                next_time = time.monotonic() + HOUSE_SECONDS
                 log.exception("looking for forgotten jobs failed")
             self.stopping.wait(LOOK_SECONDS)
         self.queue.close()

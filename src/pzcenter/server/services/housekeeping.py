@@ -1,0 +1,38 @@
+"""What is done from time to time, without anybody asking."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import asdict
+from typing import TYPE_CHECKING
+
+from pzcenter.server.services.sessions import sweep_sessions
+from pzcenter.server.services.sweep import sweep
+
+if TYPE_CHECKING:
+    from pzcenter.server.services.context import Services
+
+__all__ = ["keep_house"]
+
+log = logging.getLogger(__name__)
+
+
+def keep_house(services: Services) -> dict[str, int]:
+    """Clear up sessions that are over, uploads that nobody finished, contents that nothing refers to.
+
+    Several may do it at once.
+
+    Parameters
+    ----------
+    services : Services
+
+    Returns
+    -------
+    dict of str to int
+        What was removed.
+    """
+    with services.database.writing() as session:
+        n_sessions = sweep_sessions(session)
+    removed = {"n_sessions": n_sessions, **asdict(sweep(services))}
+    log.info("housekeeping", extra=removed)
+    return removed
