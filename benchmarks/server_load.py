@@ -50,6 +50,7 @@ from pzcenter.server.storage.products import (
     Visibility,
 )
 from pzcenter.server.storage.releases import Release, ReleaseRight
+from pzcenter.server.storage.search_words import index_words
 
 WORDS = ("deep", "wide", "cosmos", "shallow", "blended", "bright", "faint", "north", "south", "lensing")
 MEGABYTE = 2**20
@@ -97,6 +98,7 @@ def fill(data_dir: Path, n_products: int) -> str:
                  for n in numbers for k, (name, alias) in enumerate((("ra", "RA"), ("dec", "Dec"), ("z", "z")))],
             )  # fmt: skip
             session.execute(insert(ProductTag), [{"product_id": n + 1, "tag": WORDS[n % 10]} for n in numbers])
+            index_words(session.connection(), [n + 1 for n in numbers])
         asker = principal_of(session, users[0])
         secret = make_token(session, asker, "benchmark", scopes=(Scope.READ, Scope.WRITE))[1]
     services.close()
