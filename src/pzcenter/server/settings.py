@@ -67,6 +67,12 @@ class ServerSettings(BaseSettings):
     quota_bytes: int = Field(default=100 * GIGABYTE, gt=0, description="What one user may keep here.")
     max_products: int = Field(default=10_000, gt=0, description="How many products one user may keep here.")
     upload_hours: float = Field(default=72.0, gt=0, description="An unfinished upload is kept that long.")
+    reference_roots: list[str] = Field(
+        default=[], description="Directories, and s3://bucket/prefix, below which products may refer to data."
+    )
+    reference_hosts: list[str] = Field(
+        default=[], description="Hosts at which products may refer to data by https; never private addresses."
+    )
     requests_per_minute: int = Field(default=1200, gt=0, description="Per user.")
     sign_ins_per_minute: int = Field(default=10, gt=0, description="Per address and per name.")
     max_page_size: int = Field(default=1000, gt=0, description="Rows of one answer of the second interface.")

@@ -165,7 +165,8 @@ def remove_file(session: Session, principal: Principal, file_id: int) -> None:
     if file.role == FileRole.MAIN and product.state is not ProductState.REGISTERING:
         raise PermissionDeniedError("the main file of a published product stays; make a new version")
     product.files.remove(file)
-    product.size -= file.size
+    if file.reference is None:
+        product.size -= file.size
     if file.role == FileRole.MAIN:
         product.columns, product.report, product.n_rows = [], None, None
     product.revision += 1

@@ -65,7 +65,7 @@ def register_main_file(services: Services, principal: Principal, product_id: int
     left_out: dict[str, str] = {}
     try:
         with naming(local_view(services, source), source.name):
-            if is_archive(local_view(services, source)):
+            if source.reference is None and is_archive(local_view(services, source)):
                 source, left_out = unpack_main_file(services, principal, source)
         catalog = open_file(services, source)
         with naming(local_view(services, source), source.name):

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from pzcenter.server.services.context import Services
     from pzcenter.server.services.principal import Principal
 
-__all__ = ["finish_upload", "give_to_product", "received"]
+__all__ = ["finish_upload", "give_to_product", "received", "register_new_main_file"]
 
 log = logging.getLogger(__name__)
 
@@ -193,7 +193,7 @@ def give_to_product(
         upload.hashing = (upload.hashing or {}) | {"file_id": file.id}
         file_id, number = file.id, file.product_id
     if part == FileRole.MAIN:
-        _register(services, principal, number)
+        register_new_main_file(services, principal, number)
     return file_id
 
 
@@ -206,8 +206,20 @@ def _given(session: Session, principal: Principal, upload: Upload, target: int |
     return int(number)
 
 
-def _register(services: Services, principal: Principal, product_id: int) -> None:
-    """Read a new main file, and have sure guesses say what columns mean; a product says what is wrong with it."""
+def register_new_main_file(services: Services, principal: Principal, product_id: int | str) -> None:
+    """Read a new main file, and have sure guesses say what columns mean; a product says what is wrong with it.
+
+    Parameters
+    ----------
+    services : Services
+    principal : Principal
+    product_id : int or str
+
+    Raises
+    ------
+    PZCenterError
+        Something else than the file itself is wrong.
+    """
     # Reading tables is heavy to import, and not every process is asked for it.
     from pzcenter.server.services.registry import register_main_file
     from pzcenter.server.services.upload_report import accept_guesses

@@ -25,6 +25,7 @@ from pzcenter.server.rest.v2.openapi import complete
 from pzcenter.server.rest.v2.product_list import router as product_list
 from pzcenter.server.rest.v2.product_types import router as product_types
 from pzcenter.server.rest.v2.products import router as products
+from pzcenter.server.rest.v2.references import router as references
 from pzcenter.server.rest.v2.releases import router as releases
 from pzcenter.server.rest.v2.reports import router as reports
 from pzcenter.server.rest.v2.sharing import router as sharing
@@ -61,6 +62,7 @@ def api_app(services: Services) -> FastAPI:
     app.include_router(files)
     app.include_router(archives)
     app.include_router(uploads)
+    app.include_router(references)
     app.include_router(columns)
     app.include_router(tables)
     app.include_router(reports)

@@ -76,7 +76,7 @@ def open_file(services: Services, source: SourceFile) -> Catalog:
     """
     path = local_view(services, source)
     with naming(path, source.name):
-        return _opened(path)
+        return _opened(path) if source.reference is None else open_path(path)
 
 
 @lru_cache(maxsize=64)

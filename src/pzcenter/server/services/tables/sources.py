@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import json
 import os
 import shutil
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 from uuid import uuid4
 
 from pzcenter.errors import ConflictError, NotFoundError
+from pzcenter.server.services.addresses import LocalAddress, address_of
 from pzcenter.server.services.product_files import plain_name
 
 if TYPE_CHECKING:
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["VIEWS", "SourceFile", "local_view"]
 
+MAX_FETCHED = 1 << 30
+"""Bytes of data elsewhere that are brought here for a look."""
 VIEWS = "views"
 """Directory below the data directory; its parts can be made again and are swept when they are old."""
 
@@ -81,12 +85,14 @@ def local_view(services: Services, source: SourceFile) -> Path:
     Raises
     ------
     ConflictError
-        The data are elsewhere.
+        The data are elsewhere, and too large to be brought here for a look.
+    PermissionDeniedError
+        The data are no longer where the admin allows.
     NotFoundError, StorageError
         The store does not have them.
     """
     if source.reference is not None:
-        raise ConflictError(f"the data of {source.name} stay where they are: {source.reference}")
+        return _referred(services, source, source.reference)
     folder = services.settings.data_dir / VIEWS / source.signature
     target = folder / plain_name(source.name)
     if target.exists():
@@ -107,6 +113,35 @@ def local_view(services: Services, source: SourceFile) -> Path:
             shutil.rmtree(unfinished, ignore_errors=True)
         else:
             unfinished.unlink(missing_ok=True)
+    return target
+
+
+def _referred(services: Services, source: SourceFile, text: str) -> Path:
+    """Data of this machine as they are; others as a copy for a while."""
+    address = address_of(services.settings, text)
+    if isinstance(address, LocalAddress):
+        return address.path
+    fixity = address.look()
+    size = fixity.get("size")
+    if size is None or size > MAX_FETCHED:
+        raise ConflictError(f"the data of {source.name} stay where they are; {size} bytes are too many for a look")
+    key = hashlib.sha256(json.dumps([text, fixity], sort_keys=True).encode()).hexdigest()
+    target = services.settings.data_dir / VIEWS / key / plain_name(source.name)
+    if target.exists():
+        return target
+    target.parent.mkdir(parents=True, exist_ok=True)
+    unfinished = target.parent / f".{uuid4().hex}"
+    n_bytes = 0
+    try:
+        with unfinished.open("xb") as sink:
+            for piece in address.read():
+                n_bytes += len(piece)
+                if n_bytes > size:
+                    raise ConflictError(f"{source.name} changes while it is read: more than {size} bytes")
+                sink.write(piece)
+        _put(unfinished, target)
+    finally:
+        unfinished.unlink(missing_ok=True)
     return target
 
 
