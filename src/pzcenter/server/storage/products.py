@@ -118,8 +118,8 @@ class Product(Base):
     origin: Mapped[str] = mapped_column(default="Upload")
     n_rows: Mapped[int | None] = mapped_column(BigInteger)
     size: Mapped[int] = mapped_column(BigInteger, default=0)
-    report: Mapped[dict[str, Any] | None]
-    """What was found in its main file: columns, ranges, warnings."""
+    report: Mapped[dict[str, Any] | None] = mapped_column(deferred=True)
+    """What was found in its main file: columns, ranges, warnings. Large, so it is read when it is asked for."""
     failure: Mapped[str | None] = mapped_column(Text)
     revision: Mapped[int] = mapped_column(default=1)
     """Counts changes, for ETags."""
