@@ -15,6 +15,7 @@ from sqlalchemy import func, select
 from pzcenter.errors import ConflictError, NotFoundError, QuotaError, StorageError, UsageError
 from pzcenter.server.services.access import Action, product_for
 from pzcenter.server.services.audit import record
+from pzcenter.server.services.context import NowAndThen
 from pzcenter.server.services.principal import Scope
 from pzcenter.server.services.product_files import check_quota, plain_name
 from pzcenter.server.storage.base import now
@@ -35,6 +36,8 @@ __all__ = [
     "list_uploads", "locked", "part_path", "remove_upload", "status_of_upload", "upload_for",
 ]  # fmt: skip
 
+EXPIRY = NowAndThen(600.0)
+"""When expired uploads are looked for, besides when the server is swept."""
 FOLDER = "uploads"
 MAX_UPLOADS = 200
 """Unfinished ones of one user."""
@@ -135,6 +138,8 @@ def create_upload(services: Services, principal: Principal, new: NewUpload) -> U
         The product cannot be given such a file.
     """
     user_id = principal.need(Scope.WRITE)
+    if EXPIRY.due(services.settings.data_dir):
+        expire_uploads(services)
     need_room(services, new.length)
     with services.database.writing() as session:
         waiting = [Upload.user_id == user_id, Upload.state.in_([UploadState.RECEIVING, UploadState.RECEIVED])]
