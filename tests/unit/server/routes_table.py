@@ -124,6 +124,17 @@ ROUTES = (
     Route("GET", f"{V2}/products/{{product_id}}/provenance", SEE),
     Route("GET", f"{V2}/products/{{product_id}}/provenance/prov", SEE),
     Route("GET", f"{V2}/products/{{product_id}}/citation", SEE),
+    # The second interface: what was found in a main file, and data elsewhere.
+    Route("GET", f"{V2}/products/{{product_id}}/report", SEE, also=(404,)),
+    Route("POST", f"{V2}/products/{{product_id}}/report", FILL, json={}, headers=ANY, also=(404,)),
+    Route(
+        "POST",
+        f"{V2}/products/{{product_id}}/references",
+        EDIT,
+        json={"address": "/nowhere", "role": "auxiliary"},
+        also=(403, 404),
+    ),
+    Route("POST", f"{V2}/files/{{file_id}}/check", EDIT),
     # The second interface: uploads, which are their owner's alone.
     Route("OPTIONS", f"{V2}/uploads", PUBLIC),
     Route("OPTIONS", f"{V2}/uploads/{{uid}}", PUBLIC, at=UPLOAD),
