@@ -146,15 +146,18 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize("name", REFUSED)
-def test_what_is_refused(services, principal, product, root, name):
+def test_what_is_refused(services, principal, product, root):
     (root / "link").symlink_to("/etc/passwd")
     (root / "folder").mkdir()
     (root / "folder/inside").symlink_to("/etc/passwd")
     (root.parent / "archive2").mkdir()
-    text, kind = REFUSED[name]
-    with pytest.raises(kind):
-        add_reference(services, principal("owner"), product("other"), text.format(root=root))
+    number = product("other")
+    for name, (text, kind) in REFUSED.items():
+        try:
+            add_reference(services, principal("owner"), number, text.format(root=root))
+        except kind:
+            continue
+        pytest.fail(f"{name} was accepted")
 
 
 def test_names_that_stand_for_private_machines(services, principal, product, monkeypatch):

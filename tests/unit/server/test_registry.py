@@ -184,18 +184,17 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_bad_main_files_fail_by_name(services, principal, product_with, name):
-    content, kind, word = BAD[name]
-    number = product_with(name, content)
-    with pytest.raises(UsageError, match=word) as caught:
-        register_main_file(services, principal("owner"), number)
-    assert type(caught.value) is kind
-    assert str(services.settings.data_dir) not in str(caught.value)
-    with services.database.reading() as session:
-        product = session.get_one(Product, number)
-        assert product.state is ProductState.FAILED
-        assert product.failure == str(caught.value)
+def test_bad_main_files_fail_by_name(services, principal, product_with):
+    for name, (content, kind, word) in BAD.items():
+        number = product_with(name, content)
+        with pytest.raises(UsageError, match=word) as caught:
+            register_main_file(services, principal("owner"), number)
+        assert type(caught.value) is kind, name
+        assert str(services.settings.data_dir) not in str(caught.value), name
+        with services.database.reading() as session:
+            product = session.get_one(Product, number)
+            assert product.state is ProductState.FAILED, name
+            assert product.failure == str(caught.value), name
 
 
 @pytest.mark.parametrize("kind", ["training_results", "validation_results", "other", "photoz_estimates"])

@@ -181,20 +181,19 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize("name", BAD)
-def test_what_is_not_unpacked(services, principal, product_with, name, tmp_path):
-    content, word = BAD[name]
+def test_what_is_not_unpacked(services, principal, product_with, tmp_path):
     before = {path for path in tmp_path.rglob("*") if "server" not in path.parts}
-    number = product_with(name, content)
-    with pytest.raises(FileFormatError) as caught:
-        register_main_file(services, principal("owner"), number)
-    assert word in str(caught.value)
-    assert str(services.settings.data_dir) not in str(caught.value)
-    with services.database.reading() as session:
-        assert session.get_one(Product, number).state is ProductState.FAILED
-    folder = services.settings.data_dir / "unpacking"
-    assert not folder.exists() or not list(folder.iterdir())
-    assert before == {path for path in tmp_path.rglob("*") if "server" not in path.parts}
+    for name, (content, word) in BAD.items():
+        number = product_with(name, content)
+        with pytest.raises(FileFormatError) as caught:
+            register_main_file(services, principal("owner"), number)
+        assert word in str(caught.value), name
+        assert str(services.settings.data_dir) not in str(caught.value), name
+        with services.database.reading() as session:
+            assert session.get_one(Product, number).state is ProductState.FAILED, name
+        folder = services.settings.data_dir / "unpacking"
+        assert not folder.exists() or not list(folder.iterdir()), name
+        assert before == {path for path in tmp_path.rglob("*") if "server" not in path.parts}, name
 
 
 def test_too_many_members(services, principal, product_with, monkeypatch):
