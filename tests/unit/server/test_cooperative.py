@@ -94,6 +94,13 @@ def test_from_the_challenge_to_the_leaderboard(server, challenge, tmp_path):
     assert server.client("colleague").get(f"{where}/submissions").json() == []
     board = owner.get(f"{where}/leaderboard").json()
     assert {line["kind"] for line in board} == {"participant", "control"}
+    shown = owner.get(f"/cooperative/{NAME}", headers={"Accept": "text/html"}).text
+    assert "First light" in shown
+    assert "trainz" in shown
+    assert "Hand in" in shown
+    assert f"/cooperative/{NAME}" in owner.get("/cooperative").text
+    assert owner.get(f"/cooperative/{NAME}/files/one/test.parquet").content == test.content
+    assert outsider.get(f"/cooperative/{NAME}").status_code == 404
     assert owner.get("/api/processes/").json()["count"] == 0, "no product comes of it"
     assert [each["name"] for each in owner.get("/api/pipelines/").json()["results"]] == [
         "combine_redshift_dedup",

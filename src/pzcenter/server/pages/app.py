@@ -14,6 +14,7 @@ from pzcenter.server.pages.admin_people import router as admin_people
 from pzcenter.server.pages.assets import Assets
 from pzcenter.server.pages.changing import router as changing
 from pzcenter.server.pages.contents import router as contents
+from pzcenter.server.pages.cooperative import router as cooperative
 from pzcenter.server.pages.failure import tell
 from pzcenter.server.pages.front import router as front
 from pzcenter.server.pages.groups import router as groups
@@ -54,6 +55,7 @@ ROUTERS = (
     admin,
     admin_people,
     groups,
+    cooperative,
 )
 
 
