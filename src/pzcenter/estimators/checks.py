@@ -7,6 +7,7 @@ a bad sample an error.
 from __future__ import annotations
 
 import hashlib
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,10 @@ __all__ = [
     "check_photometry",
     "check_training",
     "check_z_grid",
+    "require_different_redshifts",
 ]
+
+log = logging.getLogger(__name__)
 
 FEW_BANDS = 4
 """Fewer usable bands than this sets the flag ``few_bands``."""
@@ -136,7 +140,8 @@ def check_training(
 ) -> TrainingSample:
     """Verify a training set and bring it into a canonical order.
 
-    Objects without any usable band are left out: they teach nothing.
+    Objects without any usable band are left out: they teach nothing. They are counted in a warning of the log, and so
+    are bands that no object has.
 
     Parameters
     ----------
@@ -190,6 +195,11 @@ def check_training(
             f"{int(keep.sum())} of {z.size} training objects have a usable band; at least {declaration.n_train_min} "
             "are needed"
         )
+    if not keep.all():
+        log.warning("%d of %d training objects have no usable band and are left out", int((~keep).sum()), z.size)
+    lost = [band for band, column in zip(photometry.bands, usable.T, strict=True) if not column.any()]
+    if lost:
+        log.warning("no training object has the bands %s: the model will not look at them", lost)
     flux, flux_err, z = flux[keep], flux_err[keep], z[keep]
     order = np.lexsort((*flux_err.T[::-1], *flux.T[::-1], z))
     flux, flux_err, z = np.ascontiguousarray(flux[order]), np.ascontiguousarray(flux_err[order]), z[order]
@@ -202,6 +212,23 @@ def check_training(
     return TrainingSample(
         flux=flux, flux_err=flux_err, z_spec=z, bands=tuple(photometry.bands), z_grid=grid, facts=facts
     )
+
+
+def require_different_redshifts(facts: TrainingFacts) -> None:
+    """Refuse a training set that says the same of all objects.
+
+    Parameters
+    ----------
+    facts : TrainingFacts
+        Of the training set.
+
+    Raises
+    ------
+    ModelError
+        All redshifts are the same.
+    """
+    if facts.z_min == facts.z_max:
+        raise ModelError(f"all {facts.n_obj} training redshifts are {facts.z_min:g}: there is nothing to learn")
 
 
 def check_z_grid(z_grid: NDArray[Any]) -> NDArray[np.float64]:

@@ -16,7 +16,12 @@ from typing import TYPE_CHECKING, Any, ClassVar, Self
 import numpy as np
 
 from pzcenter.errors import BandError, ModelError, UsageError
-from pzcenter.estimators.checks import check_photometry, check_training, check_z_grid
+from pzcenter.estimators.checks import (
+    check_photometry,
+    check_training,
+    check_z_grid,
+    require_different_redshifts,
+)
 from pzcenter.estimators.protocol import Declaration, EstimatorConfig, TrainingFacts, checked_config, default_z_grid
 from pzcenter.estimators.storage import read_model, write_model
 from pzcenter.estimators.template_calibration import calibrate_model
@@ -96,6 +101,8 @@ class TemplateEstimator:
         ------
         BandError
             No band has a filter.
+        ModelError
+            All redshifts are the same.
         """
         # The calibration of a trained model is its own.
         settings = checked_config(TemplateConfig, config).model_copy(update={"calibration": "none"})
@@ -105,6 +112,7 @@ class TemplateEstimator:
                 f"filters are set for {list(settings.filter_of_band)}; the photometry has {list(photometry.bands)}"
             )
         sample = check_training(photometry.with_bands(bands), z_spec, z_grid, cls.declaration)
+        require_different_redshifts(sample.facts)
         model = build_model(settings, bands, sample.z_grid)
         prior_mag_of = partial(prior_magnitude, bands=bands, config=settings)
         model = calibrate_model(model, sample, settings, prior_mag_of=prior_mag_of, progress=progress)

@@ -23,12 +23,18 @@ CONFIGS: dict[str, dict[str, Any]] = {
     "template": {"template_set": "cwwsb4", "n_between": 0},
 }
 """Settings that keep the suite at seconds."""
+VARIANTS: dict[str, tuple[str, dict[str, Any]]] = {
+    "DensityNetworkFast": ("density_network", {"speed": "fast"}),
+    "DensityNetworkHybrid": ("density_network", {"speed": "accurate", "templates": "published"}),
+}
+"""Methods that compute something else with other settings: method, and what differs from its settings above."""
 NEEDS_JAX = {"density_network"}
 
 
-def suite_of(name: str) -> type[EstimatorSuite]:
-    members = {"estimator_class": get_estimator(name), "config": CONFIGS.get(name, {}), "__module__": __name__}
-    suite = type(f"Test{name.title()}", (EstimatorSuite,), members)
+def suite_of(name: str, title: str, changes: dict[str, Any]) -> type[EstimatorSuite]:
+    config = CONFIGS.get(name, {}) | changes
+    members = {"estimator_class": get_estimator(name), "config": config, "__module__": __name__}
+    suite = type(f"Test{title}", (EstimatorSuite,), members)
     if name in NEEDS_JAX and not find_spec("jax"):
         pytest.mark.skip(reason="training needs jax: pzcenter[ml]")(suite)
     return suite
@@ -36,7 +42,9 @@ def suite_of(name: str) -> type[EstimatorSuite]:
 
 for entry in registered_estimators():
     if entry.estimator is not None:
-        globals()[f"Test{entry.name.title()}"] = suite_of(entry.name)
+        globals()[f"Test{entry.name.title()}"] = suite_of(entry.name, entry.name.title(), {})
+for title, (method, changes) in VARIANTS.items():
+    globals()[f"Test{title}"] = suite_of(method, title, changes)
 
 
 def test_no_registered_estimator_is_broken():

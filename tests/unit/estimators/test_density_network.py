@@ -15,10 +15,10 @@ from pzcenter.estimators.density_network import DensityNetworkConfig, DensityNet
 from pzcenter.estimators.density_network import model as model_module
 from pzcenter.estimators.density_network.augmentation import Augmentation, ErrorCurve
 from pzcenter.estimators.density_network.domain import fit_domain
-from pzcenter.estimators.density_network.fingerprints import count_known, fingerprints
 from pzcenter.estimators.density_network.grids import density_grid
 from pzcenter.estimators.density_network.recalibration import N_LEVEL, pit_density
 from pzcenter.estimators.density_network.template_part import coarse_grid, fit_templates
+from pzcenter.estimators.fingerprints import count_known, fingerprints
 from pzcenter.schema import Photometry, PZFlag
 from pzcenter.science import metrics
 from pzcenter.science.photometry import mag_err_to_flux_err, mag_to_flux

@@ -5,7 +5,6 @@ How it works and why: ``docs/decisions/0013-learned-densities.md``.
 
 from __future__ import annotations
 
-import logging
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 import numpy as np
@@ -14,10 +13,10 @@ from pzcenter.errors import ModelError
 from pzcenter.estimators.checks import check_photometry, check_training
 from pzcenter.estimators.density_network.config import DensityNetworkConfig
 from pzcenter.estimators.density_network.domain import BELIEF
-from pzcenter.estimators.density_network.fingerprints import count_known, fingerprints
 from pzcenter.estimators.density_network.kernel import densities
 from pzcenter.estimators.density_network.model import model_arrays, model_facts, model_from, writable
 from pzcenter.estimators.density_network.template_part import COARSE_GROUP, coarse_densities, coarse_grid
+from pzcenter.estimators.fingerprints import tell_known
 from pzcenter.estimators.protocol import Declaration, EstimatorConfig, TrainingFacts, checked_config
 from pzcenter.estimators.storage import read_model, write_model
 from pzcenter.schema import PZ, PZFlag
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
     from pzcenter.schema import Photometry
 
 __all__ = ["DensityNetworkEstimator"]
-
-log = logging.getLogger(__name__)
 
 _BLOCK = 8192
 """Objects computed at a time, a multiple of the kernel's lanes: bounds the memory beside the result."""
@@ -126,9 +123,7 @@ class DensityNetworkEstimator:
         """
         checked = check_photometry(photometry, self.bands, self.declaration)
         flux, flux_err = checked.flux, checked.flux_err
-        seen_before = count_known(fingerprints(flux, flux_err), self.model.fingerprints)
-        if seen_before:
-            log.warning("%d of %d objects are in the training set of the model", seen_before, photometry.n_obj)
+        tell_known(flux, flux_err, self.model.fingerprints)
         flux, flux_err = self._known_bands(flux, flux_err)
         pdf = np.empty((photometry.n_obj, self.z_grid.size), dtype=np.float32)
         inside = np.empty(photometry.n_obj, dtype=np.float32)

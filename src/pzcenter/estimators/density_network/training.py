@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pzcenter.errors import ModelError
+from pzcenter.estimators.checks import require_different_redshifts
 from pzcenter.estimators.density_network.augmentation import Augmentation
 from pzcenter.estimators.density_network.domain import fit_domain
-from pzcenter.estimators.density_network.fingerprints import fingerprints
 from pzcenter.estimators.density_network.grids import density_grid
 from pzcenter.estimators.density_network.kernel import LOG_FLOOR, UNROLL, photometric_features, template_features
 from pzcenter.estimators.density_network.model import DensityModel, no_networks
 from pzcenter.estimators.density_network.networks import Examples, Networks, NetworkShape, require_jax
 from pzcenter.estimators.density_network.recalibration import N_LEVEL, pit_density
 from pzcenter.estimators.density_network.template_part import COARSE_GROUP, coarse_grid, fit_templates
+from pzcenter.estimators.fingerprints import fingerprints
 from pzcenter.science import metrics
 from pzcenter.science.pz import normalise
 
@@ -74,10 +74,7 @@ def train_model(
         All redshifts are the same.
     """
     require_jax()
-    if sample.facts.z_min == sample.facts.z_max:
-        raise ModelError(
-            f"all {sample.facts.n_obj} training redshifts are {sample.facts.z_min:g}: there is nothing to learn"
-        )
+    require_different_redshifts(sample.facts)
     tell(0.0, "preparing templates")
     templates = fit_templates(sample, config)
     tell(0.05, "templates prepared")

@@ -13,7 +13,8 @@ import numpy as np
 from pydantic import Field
 
 from pzcenter.errors import ModelError
-from pzcenter.estimators.checks import check_photometry, check_training
+from pzcenter.estimators.checks import check_photometry, check_training, require_different_redshifts
+from pzcenter.estimators.fingerprints import fingerprints, tell_known
 from pzcenter.estimators.neighbours.kernel import neighbour_densities
 from pzcenter.estimators.neighbours.space import asinh_softening, features, space_of_bands
 from pzcenter.estimators.neighbours.tuning import NeighbourSettings, tune
@@ -155,6 +156,7 @@ class NeighboursEstimator:
         self.training = training
         self.tuning_loss = tuning_loss
         self._flux, self._flux_err, self._z_spec, self._softening = flux, flux_err, z_spec, softening
+        self._known = np.sort(fingerprints(flux, flux_err))
         self._spaces: OrderedDict[tuple[int, ...], Space | None] = OrderedDict()
 
     @classmethod
@@ -179,9 +181,16 @@ class NeighboursEstimator:
         z_grid: NDArray[Any] | None = None,
         progress: Progress | None = None,
     ) -> Self:
-        """Keep the training set and tune the settings; see :meth:`pzcenter.estimators.Estimator.train`."""
+        """Keep the training set and tune the settings; see :meth:`pzcenter.estimators.Estimator.train`.
+
+        Raises
+        ------
+        ModelError
+            All redshifts are the same.
+        """
         given = checked_config(NeighboursConfig, config)
         sample = check_training(photometry, z_spec, z_grid, cls.declaration)
+        require_different_redshifts(sample.facts)
         softening = asinh_softening(sample.flux_err, given.softening)
         fixed = {name: getattr(given, name) for name in _TUNED if getattr(given, name) is not None}
         start = replace(NeighbourSettings(width_min=given.width_min), **fixed)
@@ -202,9 +211,11 @@ class NeighboursEstimator:
     def estimate(self, photometry: Photometry) -> PZ:
         """Give the density of the neighbours; see :meth:`pzcenter.estimators.Estimator.estimate`.
 
-        An object with missing bands is compared with training objects in the bands it has.
+        An object with missing bands is compared with training objects in the bands it has. Objects that are training
+        objects, and so their own neighbours, are counted in a warning of the log.
         """
         checked = check_photometry(photometry, self.bands, self.declaration)
+        tell_known(checked.flux, checked.flux_err, self._known)
         n_obj = photometry.n_obj
         pdf = np.full((n_obj, self.z_grid.size), np.nan, dtype=np.float32)
         inside = np.zeros(n_obj, dtype=np.float32)
