@@ -16,12 +16,14 @@ __all__ = ["BELIEF", "fit_domain"]
 
 BELIEF = 2.0
 """The share of the networks is exp(-BELIEF (r - 1)^2) at a distance r > 1: 0.1 at twice the usual distance."""
-_WEIGHTS = (1.0, 0.25, 0.25)
+_WEIGHTS = (1.0, 1.0, 1.0)
 """Of the squared distances in colours, mean magnitude and mean logarithm of the errors."""
 _N_PLACE = 512
 _N_HELD_OUT = 4000
-_NEIGHBOUR = 5
+_NEIGHBOUR = 20
 """The distance from a place to this held-out object is its radius."""
+_LARGEST_RADIUS = 90.0
+"""Percentile of the radii that holds for all: one lonely object does not vouch for a large empty region."""
 _PERCENTILE = 99.0
 """Of the held-out objects are at a distance below 1."""
 _RADIUS_MIN = 0.02
@@ -69,7 +71,7 @@ def fit_domain(
 def _usual_distances(
     domain: Domain, flux: NDArray[np.float32], flux_err: NDArray[np.float32], softening: NDArray[np.float64]
 ) -> NDArray[np.float32]:
-    """Distance of each place from its fifth held-out object."""
+    """Distance of each place from its twentieth held-out object, within limits."""
     radius = np.empty_like(domain.radius)
     nth = min(_NEIGHBOUR, flux.shape[0]) - 1
     for place in range(radius.size):
@@ -79,4 +81,4 @@ def _usual_distances(
         )
         distance = domain_distance(flux, flux_err, softening, alone)
         radius[place] = np.partition(distance, nth)[nth]
-    return np.clip(radius, _RADIUS_MIN, 1e6).astype(np.float32)
+    return np.clip(radius, _RADIUS_MIN, np.percentile(radius, _LARGEST_RADIUS)).astype(np.float32)
