@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ARRAYS_FILE",
+    "CARD_FILE",
     "FORMAT_VERSION",
     "MANIFEST_FILE",
     "MAX_MANIFEST_BYTES",
@@ -47,12 +48,15 @@ __all__ = [
     "read_files",
     "read_manifest",
     "read_model",
+    "read_plain_file",
     "write_files",
     "write_model",
 ]
 
 MANIFEST_FILE = "model.yaml"
 ARRAYS_FILE = "arrays.safetensors"
+CARD_FILE = "card.json"
+"""What is told of a model beside its numbers; it may be absent, and is no part of the digest."""
 FORMAT_VERSION = 1
 MAX_MANIFEST_BYTES = 1 << 20
 """One MiB: a manifest is a page of text."""
@@ -102,7 +106,7 @@ class Manifest(BaseModel):
 
     format: str = Field(pattern="^pzcenter-model$")
     format_version: int
-    estimator: str = Field(pattern=r"^[a-z0-9][a-z0-9_.-]*$")
+    estimator: str = Field(pattern=r"^([a-z0-9][a-z0-9_.-]*|rail:[A-Za-z][A-Za-z0-9_]*)$")
     bands: tuple[str, ...] = Field(min_length=1)
     z_grid: GridRecord
     config: dict[str, Any]
@@ -279,7 +283,7 @@ def read_manifest(directory: Path | str) -> Manifest:
     path = Path(directory)
     if not path.is_dir():
         raise NotFoundError(f"{path} is not a directory; a model is a directory with {MANIFEST_FILE}")
-    return parse_manifest(_read_file(path / MANIFEST_FILE, MAX_MANIFEST_BYTES), where=str(path))
+    return parse_manifest(read_plain_file(path / MANIFEST_FILE, MAX_MANIFEST_BYTES), where=str(path))
 
 
 def parse_manifest(content: bytes, *, where: str = "the model") -> Manifest:
@@ -338,10 +342,12 @@ def read_files(directory: Path | str) -> dict[str, bytes]:
         As :func:`read_model`.
     """
     path = Path(directory)
-    content = _read_file(path / MANIFEST_FILE, MAX_MANIFEST_BYTES)
+    content = read_plain_file(path / MANIFEST_FILE, MAX_MANIFEST_BYTES)
     manifest = parse_manifest(content, where=str(path))
     _check_listing(path, manifest)
     files = {name: _read_recorded(path / name, record) for name, record in manifest.files.items()}
+    if (path / CARD_FILE).exists():
+        files[CARD_FILE] = read_plain_file(path / CARD_FILE, MAX_MANIFEST_BYTES)
     return {**files, MANIFEST_FILE: content}
 
 
@@ -363,7 +369,7 @@ def write_files(directory: Path | str, files: Mapping[str, bytes]) -> None:
     """
     target = Path(directory)
     _require_empty(target)
-    strange = [name for name in files if name != MANIFEST_FILE and not _is_file_name(name)]
+    strange = [name for name in files if name not in {MANIFEST_FILE, CARD_FILE} and not _is_file_name(name)]
     if strange or MANIFEST_FILE not in files:
         raise ModelError(f"not the files of a model: {sorted(files)[:5]}")
     _write_directory(target, files)
@@ -456,20 +462,26 @@ def _check_listing(path: Path, manifest: Manifest) -> None:
     total = sum(record.n_bytes for record in manifest.files.values())
     if total > MAX_MODEL_BYTES:
         raise ModelError(f"{path}: {total} bytes of model; at most {MAX_MODEL_BYTES} are accepted")
-    unknown = sorted({entry.name for entry in path.iterdir()} - {MANIFEST_FILE, *manifest.files})
+    unknown = sorted({entry.name for entry in path.iterdir()} - {MANIFEST_FILE, CARD_FILE, *manifest.files})
     if unknown:
         raise ModelError(f"{path} holds files that its manifest does not name: {unknown[:5]}")
 
 
 def _read_recorded(path: Path, record: FileRecord) -> bytes:
-    content = _read_file(path, record.n_bytes)
+    content = read_plain_file(path, record.n_bytes)
     if len(content) != record.n_bytes or hashlib.sha256(content).hexdigest() != record.sha256:
         raise ChecksumError(f"{path} is not the file its manifest recorded: its SHA-256 differs")
     return content
 
 
-def _read_file(path: Path, max_bytes: int) -> bytes:
-    """Content of a plain file, not through a link and not more than ``max_bytes``."""
+def read_plain_file(path: Path, max_bytes: int) -> bytes:
+    """Content of a plain file of a model, not through a link and not more than ``max_bytes``.
+
+    Raises
+    ------
+    NotFoundError, ModelError, StorageError
+        It is not there, is no plain file or too large, or cannot be read.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
     except FileNotFoundError:

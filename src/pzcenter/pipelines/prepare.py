@@ -12,6 +12,7 @@ from pzcenter.catalogs.provenance import PROVENANCE_NAME
 from pzcenter.errors import BandError, ConfigError, NotFoundError, OutputExistsError
 from pzcenter.estimators import estimator_names, get_estimator, load_model, model_digest
 from pzcenter.estimators.protocol import checked_config
+from pzcenter.estimators.storage import read_files, write_files
 from pzcenter.pipelines.run import is_finished
 from pzcenter.schema import detect_mapping, load_mapping, mapping_names
 
@@ -80,7 +81,8 @@ def prepare_model(
                     f"{destination} was begun with another model; name another place or overwrite it (--overwrite)"
                 )
             return target
-        trained.save(target)
+        # The files as they are: the digest stays, and the card comes along.
+        write_files(target, read_files(Path(model)))
         return target
     estimator = get_estimator(str(model))
     made = estimator.default(config=checked_config(estimator.Config, config), z_grid=z_grid)

@@ -16,8 +16,10 @@ from pzcenter.catalogs.photometry import bands_of
 from pzcenter.errors import EmptyTableError
 from pzcenter.estimators import get_estimator
 from pzcenter.estimators.protocol import checked_config
+from pzcenter.pipelines.model_cards import MessageRecorder, held_out_rows, save_card, training_source
 from pzcenter.pipelines.prepare import survey_settings
 from pzcenter.pipelines.truth import read_redshifts
+from pzcenter.schema import load_mapping, mapping_names
 
 if TYPE_CHECKING:
     import os
@@ -26,9 +28,12 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pzcenter.estimators import Estimator
+    from pzcenter.estimators.model_card import CardMetric, ModelCard
     from pzcenter.schema import Photometry
 
-__all__ = ["TrainReport", "read_training_set", "train_model"]
+__all__ = ["TrainReport", "read_test_set", "read_training_set", "train_model"]
+
+_MAPPING_KEY = b"pz.mapping"
 
 
 @dataclass(frozen=True)
@@ -44,12 +49,15 @@ class TrainReport:
     object_id : ndarray of int64, (n_train,)
         Objects it was trained on, for keeping them out of a test.
     wall_s : float
+    card : ModelCard
+        As it lies beside the model.
     """
 
     model: Path
     estimator: Estimator
     object_id: NDArray[np.int64]
     wall_s: float
+    card: ModelCard
 
 
 def train_model(
@@ -62,10 +70,15 @@ def train_model(
     config: Mapping[str, Any] | None = None,
     z_grid: NDArray[np.float64] | None = None,
     n_max: int = 1_000_000,
+    hold_out: float = 0.0,
+    test: str | os.PathLike[str] | None = None,
+    licence: str | None = None,
+    citation: str | None = None,
+    command: Sequence[str] | None = None,
     work: str | os.PathLike[str] | None = None,
     progress: Callable[[float, str], None] | None = None,
 ) -> TrainReport:
-    """Train a method and save the model.
+    """Train a method and save the model with its card.
 
     Parameters
     ----------
@@ -85,6 +98,15 @@ def train_model(
         Of the densities.
     n_max : int
         Most objects to train on; a random choice of them, the same for the same ids.
+    hold_out : float
+        Share of the objects, chosen by their ids, that are kept out of the training and on which the metrics of the
+        card are measured.
+    test : path, optional
+        Catalogue or skinny table with redshifts of its own, on which the metrics of the card are measured instead.
+    licence, citation : str, optional
+        Of the training data, for the card.
+    command : sequence of str, optional
+        For the card; the command line of this process by default.
     work : path, optional
         Place for the skinny table of a catalogue that is none; a temporary one by default.
     progress : callable, optional
@@ -103,24 +125,147 @@ def train_model(
     """
     begin = datetime.now(UTC)
     tell = progress or (lambda _fraction, _text: None)
+    recorder = MessageRecorder(lambda done, text: tell(0.2 + 0.7 * done, text))
     estimator = get_estimator(method)
     config = survey_settings(source, method, config, mapping=mapping)
     with tempfile.TemporaryDirectory(prefix="pz-train-", dir=work) as folder:
-        skinny = Path(source)
-        if not is_skinny(skinny):
-            skinny = Path(folder) / "skinny"
-            make_skinny(source, skinny, mapping, cuts=(), progress=lambda done, text: tell(0.2 * done, text))
+        skinny = _skinny_of(source, Path(folder) / "skinny", mapping, lambda done, text: tell(0.2 * done, text))
         photometry, z_spec = read_training_set(skinny, redshifts=redshifts, n_max=n_max)
+        mapping_name = (open_catalog(skinny).schema.metadata or {}).get(_MAPPING_KEY, b"").decode() or None
+    assert photometry.object_id is not None
+    kept_out = held_out_rows(photometry.object_id, 0.0 if test is not None else hold_out)
+    trained, z_trained = photometry.select(~kept_out), z_spec[~kept_out]
     model = estimator.train(
-        photometry,
-        z_spec,
-        config=checked_config(estimator.Config, config),
-        z_grid=z_grid,
-        progress=lambda done, text: tell(0.2 + 0.8 * done, text),
+        trained, z_trained, config=checked_config(estimator.Config, config), z_grid=z_grid, progress=recorder
     )
     model.save(Path(destination))
-    assert photometry.object_id is not None
-    return TrainReport(Path(destination), model, photometry.object_id, (datetime.now(UTC) - begin).total_seconds())
+    measured = _Measured()
+    if test is not None:
+        tell(0.92, "measuring on the test table")
+        measured = _measure_on_table(model, test, mapping, trained, work)
+    elif kept_out.any():
+        tell(0.92, "measuring on held-out objects")
+        words = f"{int(kept_out.sum()):,} objects of the training file that were held out, chosen by their ids"
+        measured = _measure(model, photometry.select(kept_out), z_spec[kept_out], words)
+    sources = [training_source(source, "photometry")]
+    sources += [] if redshifts is None else [training_source(redshifts, "redshifts")]
+    sources += [] if test is None else [training_source(test, "test")]
+    assert trained.object_id is not None
+    card = save_card(
+        Path(destination),
+        started=begin,
+        sources=sources,
+        photometry=trained,
+        z_spec=z_trained,
+        filters=_filters_of(mapping_name),
+        mapping=mapping_name,
+        n_with_redshift=photometry.n_obj,
+        n_held_out=int(kept_out.sum()),
+        metrics=measured.metrics,
+        metrics_on=measured.words,
+        notes=measured.notes,
+        messages=recorder.messages,
+        licence=licence,
+        citation=citation,
+        command=command,
+    )
+    tell(1.0, "trained")
+    wall_s = (datetime.now(UTC) - begin).total_seconds()
+    return TrainReport(Path(destination), model, trained.object_id, wall_s, card)
+
+
+@dataclass(frozen=True)
+class _Measured:
+    """Metrics for a card, and what they were measured on."""
+
+    metrics: tuple[CardMetric, ...] = ()
+    words: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+def _measure(model: Estimator, photometry: Photometry, z_spec: NDArray[np.float64], words: str) -> _Measured:
+    from pzcenter.pipelines.model_metrics import card_metrics, measure_model
+
+    try:
+        sample, table = measure_model(model, photometry, z_spec)
+    except EmptyTableError as error:
+        return _Measured(notes=(f"no metrics: {error}",))
+    notes = (f"{sample.n_no_estimate:,} test objects have no estimate",) if sample.n_no_estimate else ()
+    return _Measured(card_metrics(table), words, notes)
+
+
+def _measure_on_table(
+    model: Estimator,
+    test: str | os.PathLike[str],
+    mapping: str | None,
+    trained: Photometry,
+    work: str | os.PathLike[str] | None,
+) -> _Measured:
+    photometry, z_spec = read_test_set(test, mapping=mapping, bands=model.bands, work=work)
+    assert photometry.object_id is not None and trained.object_id is not None
+    doubled = np.isin(photometry.object_id, trained.object_id)
+    notes: tuple[str, ...] = ()
+    if doubled.any():
+        notes = (f"{int(doubled.sum()):,} objects of the test table have ids of training objects and were left out",)
+    kept = np.flatnonzero(~doubled)
+    measured = _measure(model, photometry.select(kept), z_spec[kept], f"{kept.size:,} objects of {Path(test).name}")
+    return _Measured(measured.metrics, measured.words, (*notes, *measured.notes))
+
+
+def read_test_set(
+    source: str | os.PathLike[str],
+    *,
+    redshifts: str | os.PathLike[str] | None = None,
+    mapping: str | None = None,
+    bands: Sequence[str] | None = None,
+    n_max: int = 1_000_000,
+    work: str | os.PathLike[str] | None = None,
+) -> tuple[Photometry, NDArray[np.float64]]:
+    """Photometry and redshifts of the objects of any catalogue that have one.
+
+    Parameters
+    ----------
+    source : path
+        Catalogue or skinny table.
+    redshifts, mapping, n_max, work
+        As in :func:`train_model`.
+    bands : sequence of str, optional
+        All by default.
+
+    Returns
+    -------
+    photometry : Photometry
+    z_spec : ndarray, (n_obj,)
+
+    Raises
+    ------
+    EmptyTableError
+        No object has a redshift.
+    UsageError
+        What the readers refuse.
+    """
+    with tempfile.TemporaryDirectory(prefix="pz-test-", dir=work) as folder:
+        skinny = _skinny_of(source, Path(folder) / "skinny", mapping)
+        return read_training_set(skinny, redshifts=redshifts, bands=bands, n_max=n_max)
+
+
+def _skinny_of(
+    source: str | os.PathLike[str],
+    place: Path,
+    mapping: str | None,
+    tell: Callable[[float, str], None] | None = None,
+) -> Path:
+    if is_skinny(Path(source)):
+        return Path(source)
+    make_skinny(source, place, mapping, cuts=(), progress=tell or (lambda _done, _text: None))
+    return place
+
+
+def _filters_of(mapping: str | None) -> dict[str, str]:
+    """Filters of the bands, where a mapping of this package names them."""
+    if mapping is None or mapping not in mapping_names():
+        return {}
+    return dict(load_mapping(mapping).filter_of_band or {})
 
 
 def read_training_set(
