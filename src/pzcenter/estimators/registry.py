@@ -1,6 +1,7 @@
 """Which methods are installed: the entry points of the group ``pzcenter.estimators``.
 
 A plug-in that cannot be imported, or is not an estimator, is listed with the reason and hides none of the others.
+Methods with a colon in their name, ``rail:NAME``, are those of another framework, which knows what it has.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ __all__ = [
 ]
 
 ENTRY_POINT_GROUP = "pzcenter.estimators"
+_RAIL = "rail:"
 _METHODS = ("default", "train", "estimate", "save", "load")
 
 
@@ -77,7 +79,7 @@ def get_estimator(name: str) -> type[Estimator]:
     Parameters
     ----------
     name : str
-        As in :func:`estimator_names`.
+        As in :func:`estimator_names`, or ``rail:NAME``.
 
     Returns
     -------
@@ -90,10 +92,19 @@ def get_estimator(name: str) -> type[Estimator]:
         No such method.
     ModelError
         The method is installed and broken; the message says how.
+    MissingDependencyError
+        A method of RAIL is asked for, and there is no RAIL.
     """
+    if name.startswith(_RAIL):
+        from pzcenter.estimators.rail import rail_estimator
+
+        return rail_estimator(name)
     by_name = _points_by_name()
     if name not in by_name:
-        raise NotFoundError(f"no estimator is called {name!r}; installed: {', '.join(by_name) or 'none'}")
+        raise NotFoundError(
+            f"no estimator is called {name!r}; installed: {', '.join(by_name) or 'none'}, and those of RAIL as "
+            f"{_RAIL}NAME"
+        )
     entry = _register(name, by_name[name])
     if entry.estimator is None:
         raise ModelError(f"the estimator {name!r} ({entry.origin}) cannot be used: {entry.problem}")

@@ -1,0 +1,1 @@
+"""RAIL has a core; its namespace alone says nothing."""
