@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import yaml
-from scipy.interpolate import CubicSpline
 
 from pzcenter.errors import BandError, NotFoundError, ShapeError, UnitError
 
@@ -253,6 +252,8 @@ def fitzpatrick1999(wavelength: ArrayLike, r_v: float = R_V_GALAXY) -> NDArray[n
         1.208 + 1.0032 * r_v - 0.00033 * r_v**2,
     ])  # fmt: skip
     join_x = 1.0e4 / np.array([2700.0, 2600.0])
+    from scipy.interpolate import CubicSpline
+
     spline = CubicSpline(
         np.concatenate([anchor_x, join_x]),
         np.concatenate([anchor_k, _fitzpatrick_ultraviolet(join_x, r_v)]),

@@ -75,6 +75,11 @@ class ServerSettings(BaseSettings):
     )
     requests_per_minute: int = Field(default=1200, gt=0, description="Per user.")
     sign_ins_per_minute: int = Field(default=10, gt=0, description="Per address and per name.")
+    threads: int = Field(
+        default=8,
+        gt=0,
+        description="Requests that a worker process answers at a time; more slow each other.",
+    )
     max_page_size: int = Field(default=1000, gt=0, description="Rows of one answer of the second interface.")
     legacy_page_size: int = Field(
         default=1_000_000, gt=0, description="Rows of one answer of the first interface, whose client reads one page."
@@ -87,6 +92,12 @@ class ServerSettings(BaseSettings):
         default={}, description="Object catalogue of each release, for training sets made here."
     )
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, value: Path) -> Path:
+        # Jobs run in directories of their own.
+        return value.absolute()
 
     @field_validator("base_url")
     @classmethod

@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy.sparse import coo_array
-from scipy.sparse.csgraph import connected_components
 
 from pzcenter.catalogs.columns import float_column, int_column
 from pzcenter.errors import ColumnError
@@ -111,6 +109,9 @@ def _partners(table: pa.Table, name: str) -> NDArray[np.int64]:
 def _merge(label: NDArray[np.int64], partner: NDArray[np.int64]) -> NDArray[np.int64]:
     """Join the groups of each row and its partner."""
     n = int(label.max(initial=-1)) + 1
+    from scipy.sparse import coo_array
+    from scipy.sparse.csgraph import connected_components
+
     links = coo_array((np.ones(label.size, dtype=np.int8), (label, label[partner])), shape=(n, n))
     _, component = connected_components(links, directed=False)
     return np.asarray(component[label], dtype=np.int64)

@@ -9,8 +9,6 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from .evaluate import evaluate
-
 if TYPE_CHECKING:
     from .comparison import (
         Comparison,
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
         load_comparison_settings,
         submission_report_html,
     )
+    from .evaluation import evaluate
     from .metric_info import METRICS, MetricInfo
     from .plots import save_plots
     from .report import RunFacts, make_report
@@ -58,6 +57,7 @@ _MODULES = {
         "Comparison", "ComparisonSettings", "compare", "comparison_report_html", "load_comparison_settings",
         "submission_report_html",
     ),
+    "evaluation": ("evaluate",),
     "metric_info": ("METRICS", "MetricInfo"),
     "plots": ("save_plots",),
     "report": ("RunFacts", "make_report"),
@@ -66,8 +66,7 @@ _MODULES = {
     "summary": ("summary_sentences",),
     "table": ("MetricRow", "MetricTable", "Verdict"),
 }  # fmt: skip
-"""Where each name comes from: imported when it is asked for, so that readers of submissions load no figures.
-``evaluate`` is not among them, since it has the name of its module."""
+"""Where each name comes from: imported when it is asked for, so that readers of submissions load no figures."""
 
 
 def __getattr__(name: str) -> Any:

@@ -9,7 +9,7 @@ import numpy as np
 
 from pzcenter.errors import ConfigError
 
-from .evaluate import MIN_BIN_OBJECTS
+from .evaluation import MIN_BIN_OBJECTS
 from .metric_resamples import Resampler, group_metrics
 from .table import MetricRow
 

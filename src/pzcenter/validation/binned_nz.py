@@ -10,7 +10,7 @@ import numpy as np
 from pzcenter.errors import ConfigError
 from pzcenter.science import metrics
 
-from .evaluate import MIN_BIN_OBJECTS
+from .evaluation import MIN_BIN_OBJECTS
 from .metric_resamples import Resampler
 from .streamed_metrics import ROUNDING, STACK_STEP
 from .table import MetricRow

@@ -11,7 +11,7 @@ from pzcenter.science import metrics
 
 from .binned_metrics import binned_rows, default_axes, group_rows
 from .binned_nz import default_bins, nz_rows, tomography_rows
-from .evaluate import MIN_BIN_OBJECTS
+from .evaluation import MIN_BIN_OBJECTS
 from .metric_resamples import Resampler
 from .table import MetricRow, MetricTable
 from .technical_metrics import technical_rows

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pzcenter.errors import GridError, SchemaError
 from pzcenter.science.metrics.point import MAD_TO_SIGMA
 
-from .evaluate import TOMOGRAPHIC_EDGES
+from .evaluation import TOMOGRAPHIC_EDGES
 from .release_maps import MAP_ORDER, MapSums, median_of_counts
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ import pyarrow as pa
 from pzcenter.errors import EngineError
 from pzcenter.science.metrics.point import MAD_TO_SIGMA
 
-from .evaluate import TOMOGRAPHIC_EDGES
+from .evaluation import TOMOGRAPHIC_EDGES
 from .release_sums import METRIC_NAMES
 
 if TYPE_CHECKING:

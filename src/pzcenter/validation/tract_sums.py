@@ -15,7 +15,7 @@ from pzcenter.science import metrics
 from pzcenter.science.metrics.point import ABSOLUTE_OUTLIER
 from pzcenter.science.packing import get_encoding
 
-from .evaluate import TOMOGRAPHIC_EDGES
+from .evaluation import TOMOGRAPHIC_EDGES
 from .release_maps import MAP_ORDER
 from .release_sums import BEST_EDGES, ERROR_EDGES, METRIC_NAMES, N_PIT, ReleaseSums
 

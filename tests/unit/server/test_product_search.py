@@ -9,6 +9,7 @@ from pzcenter.server.services.principal import NOBODY, Scope
 from pzcenter.server.services.product_filters import FILTERS, product_filter
 from pzcenter.server.services.product_search import ORDERS, ProductQuery, cursor_of, find_products
 from pzcenter.server.services.products import edit_product, new_version
+from pzcenter.server.storage.accounts import User
 from pzcenter.server.storage.database import Database
 from pzcenter.server.storage.migrate import upgrade
 from pzcenter.server.storage.products import Product, ProductState, Visibility
@@ -63,7 +64,7 @@ def test_tags_flags_and_versions(services, principal, several):
         second.state, second.is_latest = ProductState.PUBLISHED, True
         session.get(Product, 1).is_latest = False
     assert found(services, owner, latest=False).count == 1
-    assert found(services, owner, latest=True, with_files=True).count == 5
+    assert found(services, owner, latest=True, with_tags=True).count == 5
 
 
 def test_words_follow_what_is_said(services, principal, several):
@@ -84,6 +85,9 @@ def test_words_follow_what_is_said(services, principal, several):
     assert names("renamed") == ["Renamed"]
     assert names("colleague") == []
     assert len(names("owner set")) == 4
+    with services.database.writing() as session:
+        session.get(User, owner.user_id).last_name = "Leavitt"
+    assert len(names("leav set")) == 4
     with services.database.writing() as session:
         session.delete(session.get(Product, 1))
     with services.database.reading() as session:
@@ -126,7 +130,7 @@ def test_words_of_an_older_database_are_found(tmp_path):
         connection.execute(text(f"INSERT INTO product ({columns}) VALUES (:{', :'.join(values)})"), values)
     upgrade(database)
     with database.reading() as session:
-        assert session.scalars(select(ProductWord.word).order_by(ProductWord.word)).all() == ["deep", "old", "one"]
+        assert session.scalars(select(ProductWord.word).order_by(ProductWord.word)).all() == ["a", "deep", "old", "one"]
     database.close()
 
 

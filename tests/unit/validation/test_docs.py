@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from pzcenter.validation import METRICS, REQUIREMENTS, evaluate, make_report, save_plots
-from pzcenter.validation.evaluate import MIN_BIN_OBJECTS
+from pzcenter.validation.evaluation import MIN_BIN_OBJECTS
 from pzcenter.validation.examples import EXAMPLE_KINDS
 from pzcenter.validation.report import CAPTIONS
 from pzcenter.validation.table import MetricRow

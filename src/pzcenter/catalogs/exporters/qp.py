@@ -17,7 +17,6 @@ from pzcenter.catalogs.storage import atomic_path
 from pzcenter.catalogs.writers import finish_dataset, write_partition
 from pzcenter.errors import FileFormatError, MissingDependencyError, SchemaError
 from pzcenter.schema import arrow_schema
-from pzcenter.science.packing import get_encoding
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -64,6 +63,8 @@ def export_qp(catalog: Catalog, path: Path, columns: Sequence[str]) -> int:
     if absent:
         raise SchemaError(f"{catalog.path} has no columns {absent}: qp files are made of the pz_pdf table")
     z_grid = grid_of(catalog.schema)
+    from pzcenter.science.packing import get_encoding
+
     encoding = get_encoding(ENCODING)
     n_rows, done = catalog.n_rows, 0
     with atomic_path(path) as unfinished, h5py.File(unfinished, "w", libver="v110") as file:
@@ -104,6 +105,8 @@ def qp_ensemble(pz_pdf: pa.Table) -> Any:
     except ImportError as error:
         raise MissingDependencyError("a qp ensemble needs the package qp-prob: pip install qp-prob") from error
     z_grid = grid_of(pz_pdf.schema)
+    from pzcenter.science.packing import get_encoding
+
     encoding = get_encoding(ENCODING)
     yvals = np.empty((pz_pdf.num_rows, z_grid.size), dtype=np.float32)
     modes = np.empty(pz_pdf.num_rows)
@@ -172,6 +175,8 @@ def import_qp(path: Path, destination: Path) -> int:
         The grid is not uniform.
     """
     import h5py
+
+    from pzcenter.science.packing import get_encoding
 
     encoding = get_encoding(ENCODING)
     records = []

@@ -186,9 +186,20 @@ def product_for(session: Session, principal: Principal, product_id: int | str, a
         See :func:`need`.
     """
     principal.need(Scope.READ if action in READING else Scope.WRITE)
-    key = Product.id == product_id if isinstance(product_id, int) else Product.uid == product_id
-    product = session.scalar(select(Product).where(key))
+    product = _product(session, product_id)
     if product is None:
         raise NotFoundError(f"no product {product_id}")
     need(principal, action, product)
+    return product
+
+
+def _product(session: Session, product_id: int | str) -> Product | None:
+    """A product, read once in a session."""
+    numbers: dict[str, int] = session.info.setdefault("numbers of products", {})
+    number = product_id if isinstance(product_id, int) else numbers.get(product_id)
+    if number is not None:
+        return session.get(Product, number)
+    product = session.scalar(select(Product).where(Product.uid == product_id))
+    if product is not None:
+        numbers[product.uid] = product.id
     return product

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import selectinload
 
 from pzcenter.errors import UsageError
@@ -75,8 +75,8 @@ class ProductQuery:
         Or leave out that many.
     limit : int
         Rows of the answer.
-    with_files : bool
-        Load files and tags too.
+    with_tags : bool
+        Load tags too.
     counted : bool
         Whether the count is wanted.
     count_all : bool
@@ -92,7 +92,7 @@ class ProductQuery:
     cursor: str | None = None
     offset: int = 0
     limit: int = 25
-    with_files: bool = False
+    with_tags: bool = False
     counted: bool = True
     count_all: bool = False
 
@@ -146,27 +146,38 @@ def find_products(session: Session, principal: Principal, query: ProductQuery) -
     if query.cursor is not None:
         wanted = wanted.where(_behind(query, column, falls=falls))
     by = (column.desc(), Product.id.desc()) if falls else (column.asc(), Product.id.asc())
-    ids = list(session.scalars(wanted.order_by(*by).offset(query.offset).limit(query.limit + 1)))
-    more, rows = len(ids) > query.limit, _rows(session, ids[: query.limit], with_files=query.with_files)
+    most = MOST if query.text.strip() and query.counted and not query.count_all else None
+    # What words find is put in order as a whole: then the same question counts too.
+    reach = max(query.limit + 1, 0 if most is None else most - query.offset)
+    ids = list(session.scalars(wanted.order_by(*by).offset(query.offset).limit(reach)))
+    more, rows = len(ids) > query.limit, _rows(session, ids[: query.limit], with_tags=query.with_tags)
     following = cursor_of(rows[-1], query.order) if more and rows else None
     begins = query.cursor is None and (rows or not query.offset)
-    if begins and not more:
-        return Found(query.offset + len(rows), at_least=False, rows=rows, next_cursor=None)
+    if begins and len(ids) < reach:
+        return Found(query.offset + len(ids), at_least=False, rows=rows, next_cursor=following)
     if not query.counted:
         return Found(0, at_least=True, rows=rows, next_cursor=following)
-    most = MOST if query.text.strip() and not query.count_all else None
-    count = _count(session, principal, conditions, most)
+    if begins and most is not None and query.offset + len(ids) >= most:
+        return Found(most, at_least=True, rows=rows, next_cursor=following)
+    # Counts are kept for who asks, with what the rules know of them.
+    asked = (
+        principal.user_id, principal.role, principal.scopes, principal.group_ids, principal.release_ids, query.text,
+        tuple(sorted(query.filters.items())), query.tags, query.official, query.latest, most,
+    )  # fmt: skip
+    count = _count(session, (id(session.get_bind()), asked), conditions, most)
     return Found(count, at_least=count == most, rows=rows, next_cursor=following)
 
 
-def _rows(session: Session, ids: list[int], *, with_files: bool) -> list[Product]:
+SOME = select(Product).where(Product.id.in_(bindparam("ids", expanding=True)))
+
+
+def _rows(session: Session, ids: list[int], *, with_tags: bool) -> list[Product]:
     """Products in the order of their ids; in parts, since databases limit the values of one question."""
     found: dict[int, Product] = {}
+    wanted = SOME.options(selectinload(Product.tags)) if with_tags else SOME
     for start in range(0, len(ids), AT_ONCE):
-        wanted = select(Product).where(Product.id.in_(ids[start : start + AT_ONCE]))
-        if with_files:
-            wanted = wanted.options(selectinload(Product.files), selectinload(Product.tags))
-        found |= {product.id: product for product in session.scalars(wanted)}
+        some = session.scalars(wanted, {"ids": ids[start : start + AT_ONCE]})
+        found |= {product.id: product for product in some}
     return [found[number] for number in ids if number in found]
 
 
@@ -257,18 +268,14 @@ class _Counts:
 COUNTS = _Counts()
 
 
-def _count(session: Session, principal: Principal, conditions: list[ColumnElement[bool]], most: int | None) -> int:
+def _count(session: Session, asked: object, conditions: list[ColumnElement[bool]], most: int | None) -> int:
+    known = COUNTS.get(asked)
+    if known is not None:
+        return known
     counting = select(func.count()).select_from(Product).where(*conditions)
     if most is not None:
         counting = select(func.count()).select_from(select(Product.id).where(*conditions).limit(most).subquery())
-    compiled = counting.compile(session.get_bind())
-    values = tuple(sorted((name, repr(value)) for name, value in compiled.params.items()))
-    # The asker stands in the conditions; the database in the address of its connections.
-    key = (id(session.get_bind()), principal.user_id, str(compiled), values)
-    known = COUNTS.get(key)
-    if known is not None:
-        return known
     number = session.scalar(counting) or 0
     if number > MANY:
-        COUNTS.keep(key, number)
+        COUNTS.keep(asked, number)
     return number

@@ -1,24 +1,23 @@
-"""Products that have words in their name, code, tags or description, or whose owner has them in the name."""
+"""Products that have words in their name, code, tags or description, or in the name of their owner."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import and_, false, func, or_, select
+from sqlalchemy import and_, false, func, intersect, select
 
-from pzcenter.server.storage.accounts import User
 from pzcenter.server.storage.products import Product
 from pzcenter.server.storage.search_words import ProductWord, words_of
 
 if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Select
+    from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
 __all__ = ["text_conditions"]
 
 RARE = 2000
-"""Products with a word; so many are looked up by it, more are met soon enough when all are gone through."""
-MAX_WORDS, MAX_OWNERS = 10, 2000
+"""Products with a word; so many are looked up by it."""
+MAX_WORDS = 10
 LAST = chr(0x10FFFF)
 
 
@@ -39,23 +38,31 @@ def text_conditions(session: Session, text: str) -> list[ColumnElement[bool]]:
     words = words_of(text)[:MAX_WORDS]
     if not words:
         return [false()] if text.strip() else []
-    return [_condition(session, word) for word in words]
+    frequency = {word: _frequency(session, word) for word in words}
+    rarest = min(words, key=frequency.__getitem__)
+    others = [word for word in words if word != rarest]
+    if frequency[rarest] <= RARE:
+        # Few products: each is looked at for the other words.
+        return [Product.id.in_(_products(rarest)), *map(_has, others)]
+    if not others:
+        # Many, and met soon enough when all products are gone through in the wanted order.
+        return [_has(rarest)]
+    return [Product.id.in_(intersect(*map(_products, words)))]
 
 
-def _condition(session: Session, word: str) -> ColumnElement[bool]:
-    begins = and_(ProductWord.word >= word, ProductWord.word < word + LAST)
-    owners = _owners(session, word)
-    rare = list(session.scalars(select(ProductWord.product_id).where(begins).limit(RARE + 1)))
-    if len(rare) <= RARE:
-        with_word: ColumnElement[bool] = Product.id.in_(sorted(set(rare)))
-    else:
-        with_word = select(1).where(ProductWord.product_id == Product.id, begins).exists()
-    return or_(with_word, Product.owner_id.in_(owners)) if owners else with_word
+def _begins(word: str) -> ColumnElement[bool]:
+    return and_(ProductWord.word >= word, ProductWord.word < word + LAST)
 
 
-def _owners(session: Session, word: str) -> list[int]:
-    columns = (User.username, User.first_name, User.last_name, User.display_name)
-    found: Select[tuple[int]] = select(User.id).where(
-        or_(*(func.lower(each).contains(word, autoescape=True) for each in columns))
-    )
-    return list(session.scalars(found.limit(MAX_OWNERS)))
+def _products(word: str) -> Any:
+    return select(ProductWord.product_id).where(_begins(word))
+
+
+def _has(word: str) -> ColumnElement[bool]:
+    return select(1).where(ProductWord.product_id == Product.id, _begins(word)).exists()
+
+
+def _frequency(session: Session, word: str) -> int:
+    """Entries of a word, counted up to one more than ``RARE``."""
+    some = _products(word).limit(RARE + 1).subquery()
+    return session.scalar(select(func.count()).select_from(some)) or 0

@@ -1,21 +1,23 @@
 """Words of products, so that a search need not read every description.
 
-Whoever changes a product or its tags by a session changes its words too, in the same transaction.
+Whoever changes a product, its tags or the name of its owner by a session changes its words too, in the same
+transaction.
 """
 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import ForeignKey, Index, String, delete, event, insert, inspect, select
 from sqlalchemy.orm import Mapped, mapped_column
 
+from pzcenter.server.storage.accounts import User
 from pzcenter.server.storage.base import Base
 from pzcenter.server.storage.products import Product, ProductTag
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from sqlalchemy import Connection
     from sqlalchemy.orm import Session, UOWTransaction, sessionmaker
@@ -26,13 +28,15 @@ MAX_WORD = 64
 MAX_WORDS = 2000
 """Different ones of one product."""
 WORD = re.compile(r"[^\W_]+")
-WORDY = ("display_name", "pz_code", "description", "tags")
+WORDY = ("display_name", "pz_code", "description", "tags", "owner_id")
+NAMES = ("username", "first_name", "last_name", "display_name")
+"""Of the owner."""
 AT_ONCE = 500
 """Products that are indexed together."""
 
 
 class ProductWord(Base):
-    """A word that a product can be found by: of its name, code, tags or description."""
+    """A word that a product can be found by: of its name, code, tags or description, or of its owner's name."""
 
     __tablename__ = "product_word"
     __table_args__ = (
@@ -80,6 +84,9 @@ def index_words(connection: Connection, product_ids: Iterable[int]) -> None:
         columns = (Product.display_name, Product.pz_code, Product.description)
         for number, *said in connection.execute(select(Product.id, *columns).where(Product.id.in_(some))):
             texts[number] = list(said)
+        owners = select(Product.id, *(getattr(User, name) for name in NAMES)).join(User, User.id == Product.owner_id)
+        for number, *names in connection.execute(owners.where(Product.id.in_(some))):
+            texts[number] += names
         tags = select(ProductTag.product_id, ProductTag.tag).where(ProductTag.product_id.in_(some))
         for number, tag in connection.execute(tags).tuples():
             texts.setdefault(number, []).append(tag)
@@ -101,8 +108,10 @@ def keep_words(sessions: sessionmaker[Session]) -> None:
 def _after_flush(session: Session, _context: UOWTransaction) -> None:
     changed: set[int] = set()
     for row in (*session.new, *session.dirty):
-        if isinstance(row, Product) and (row in session.new or _wordy(row)):
+        if isinstance(row, Product) and (row in session.new or _changed(row, WORDY)):
             changed.add(row.id)
+        elif isinstance(row, User) and row not in session.new and _changed(row, NAMES):
+            changed.update(session.connection().scalars(select(Product.id).where(Product.owner_id == row.id)))
         elif isinstance(row, ProductTag):
             changed.add(row.product_id)
     changed |= {row.product_id for row in session.deleted if isinstance(row, ProductTag)}
@@ -110,6 +119,6 @@ def _after_flush(session: Session, _context: UOWTransaction) -> None:
         index_words(session.connection(), changed)
 
 
-def _wordy(product: Product) -> bool:
-    state = inspect(product)
-    return any(state.attrs[name].history.has_changes() for name in WORDY)
+def _changed(row: Base, names: Sequence[str]) -> bool:
+    state: Any = inspect(row)
+    return any(state.attrs[name].history.has_changes() for name in names)

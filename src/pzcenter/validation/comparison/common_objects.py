@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pzcenter.validation.evaluate import MIN_BIN_OBJECTS
+from pzcenter.validation.evaluation import MIN_BIN_OBJECTS
 from pzcenter.validation.metric_suite import overall_rows
 from pzcenter.validation.metric_suite_info import SUITE
 from pzcenter.validation.ranking import rank_methods

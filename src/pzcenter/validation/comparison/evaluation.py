@@ -8,7 +8,7 @@ import numpy as np
 
 from pzcenter.validation.binned_metrics import MetricAxis, default_axes, group_rows
 from pzcenter.validation.binned_nz import TomographicBins, default_bins
-from pzcenter.validation.evaluate import MIN_BIN_OBJECTS
+from pzcenter.validation.evaluation import MIN_BIN_OBJECTS
 from pzcenter.validation.metric_resamples import Resampler
 from pzcenter.validation.metric_suite import evaluate_suite
 from pzcenter.validation.requirements import Requirement, Selection

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.collections import PolyCollection
 from matplotlib.colors import LogNorm, Normalize
 
-from pzcenter.validation.evaluate import TOMOGRAPHIC_EDGES
+from pzcenter.validation.evaluation import TOMOGRAPHIC_EDGES
 from pzcenter.validation.release_sums import BEST_EDGES, ERROR_EDGES
 
 from .sky import cell_corners

@@ -7,9 +7,6 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import stats
-from scipy.interpolate import splantider, splev
-from scipy.special import voigt_profile
 
 from pzcenter.errors import FileFormatError, MissingDependencyError
 
@@ -128,6 +125,8 @@ class SparseForm:
 
     def _basis(self, used: NDArray[np.int64]) -> NDArray[np.float64]:
         """Voigt profiles (n_used, n_z), of unit Euclidean norm."""
+        from scipy.special import voigt_profile
+
         n_basis = self.n_mu * self.n_sigma * self.n_gamma
         if used.size and not 0 <= used[-1] < n_basis <= _MAX_BASIS:
             raise FileFormatError(f"sparse index {used[-1]} in a basis of {n_basis}; accepted are up to {_MAX_BASIS}")
@@ -151,6 +150,8 @@ class SplineForm:
 
     def densities(self, rows: Mapping[str, NDArray[Any]], z_grid: NDArray[np.float64]) -> Evaluated:
         """See :class:`.forms.Form`."""
+        from scipy.interpolate import splantider, splev
+
         edges = cell_edges(z_grid)
         knots, coefficients = (np.asarray(rows[name], dtype=np.float64) for name in self.columns[:2])
         degree = np.asarray(rows["spln"]).reshape(-1).astype(int)
@@ -184,6 +185,8 @@ class ScipyForm:
 
     def densities(self, rows: Mapping[str, NDArray[Any]], z_grid: NDArray[np.float64]) -> Evaluated:
         """See :class:`.forms.Form`."""
+        from scipy import stats
+
         edges = cell_edges(z_grid)
         parameters = {name: np.asarray(rows[name], dtype=np.float64).reshape(-1, 1) for name in self.columns}
         n_obj = len(next(iter(parameters.values())))

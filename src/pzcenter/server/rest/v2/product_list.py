@@ -17,7 +17,7 @@ from pzcenter.server.storage.products import ProductState
 __all__ = ["router"]
 
 router = APIRouter(tags=["products"])
-PER_PAGE = 100
+PER_PAGE = 50
 
 Order = StrEnum("Order", {f"{sign}{name}": f"{sign}{name}" for name in ORDERS for sign in ("", "-")})  # type: ignore[misc]
 
@@ -54,7 +54,7 @@ def read(
     with services.database.reading() as session:
         query = ProductQuery(
             text=q, tags=tuple(tag), official=official, latest=latest, order=sort.value, cursor=cursor or None,
-            limit=min(limit, services.settings.max_page_size), with_files=True, counted=with_total,
+            limit=min(limit, services.settings.max_page_size), with_tags=True, counted=with_total,
             filters=named_filters(
                 session, principal, product_types=product_type, releases=release, owners=owner, states=state
             ),
