@@ -276,10 +276,16 @@ def _dense(x, weight, bias, y):
             a2, b2, d2, e2 = w2[i], w2[i + 1], w2[i + 2], w2[i + 3]
             a3, b3, d3, e3 = w3[i], w3[i + 1], w3[i + 2], w3[i + 3]
             for l in range(LANES):
-                y0[l] = y0[l] + a0 * xa[l] + b0 * xb[l] + d0 * xc[l] + e0 * xd[l]
-                y1[l] = y1[l] + a1 * xa[l] + b1 * xb[l] + d1 * xc[l] + e1 * xd[l]
-                y2[l] = y2[l] + a2 * xa[l] + b2 * xb[l] + d2 * xc[l] + e2 * xd[l]
-                y3[l] = y3[l] + a3 * xa[l] + b3 * xb[l] + d3 * xc[l] + e3 * xd[l]
+                # All is read before anything is written: the compiler cannot know that y is not x.
+                a, b, c, d = xa[l], xb[l], xc[l], xd[l]
+                s0 = y0[l] + a0 * a + b0 * b + d0 * c + e0 * d
+                s1 = y1[l] + a1 * a + b1 * b + d1 * c + e1 * d
+                s2 = y2[l] + a2 * a + b2 * b + d2 * c + e2 * d
+                s3 = y3[l] + a3 * a + b3 * b + d3 * c + e3 * d
+                y0[l] = s0
+                y1[l] = s1
+                y2[l] = s2
+                y3[l] = s3
 
 
 @njit(**OPTIONS)
