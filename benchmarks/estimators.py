@@ -6,7 +6,8 @@
 Ours is trained on the training half of the DC2 sample (10,225 galaxies), where all of its settings were chosen, and
 measured on the other half (20,449 galaxies, i < 25.3). The peers get the same files. Everyone's p(z) goes through the
 same functions: 301 points, point estimate `z_best`. Rates are of objects in arrays to p(z) on 301 points, for us with
-packing (`u8sqrt`), for the peers without; processor seconds, one thread.
+packing (`u8sqrt`), for the peers without; processor seconds, one thread. The peers need an interpreter with RAIL,
+`--peer-python` or PZCENTER_REFERENCE_PYTHON; without one they are left out, which is said.
 
 The last line is JSON: `cde_loss`, `sigma_nmad`, `outlier_fraction`, `pit_ks`, `objects_per_cpu_s` of `density_network`,
 the same with the prefix `fast_` of its fast variant, and with the name of each peer.
@@ -17,6 +18,7 @@ the same with the prefix `fast_` of its fast variant, and with the name of each 
 from __future__ import annotations
 
 import argparse
+import importlib.util
 import json
 import os
 import subprocess
@@ -125,8 +127,10 @@ def peers(names: list[str], train: Path, sample: Path, python: str) -> dict[str,
     with tempfile.TemporaryDirectory() as folder:
         script = ROOT / "tests" / "reference" / "run_rail_peers.py"
         words = [python, script, train, sample, folder, "--methods", *names]
-        run = subprocess.run(list(map(str, words)), check=True, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL)
-        seconds = json.loads(run.stdout.decode().strip().splitlines()[-1])
+        run = subprocess.run(list(map(str, words)), check=False, capture_output=True, text=True)
+        if run.returncode:
+            raise SystemExit(f"the peers failed in {python}:\n{run.stderr[-3000:]}")
+        seconds = json.loads(run.stdout.strip().splitlines()[-1])
         found = {}
         for name in names:
             with np.load(Path(folder) / f"{name}.npz") as result:
@@ -134,6 +138,12 @@ def peers(names: list[str], train: Path, sample: Path, python: str) -> dict[str,
             found[name]["objects_per_cpu_s"] = z_spec.size / seconds[name]["estimate_cpu_s"]
             found[name]["train_cpu_s"] = seconds[name]["train_cpu_s"]
     return found
+
+
+def interpreter_with_rail() -> str | None:
+    """Where the peers can run: the one that is set, or this one if it has RAIL."""
+    named = os.environ.get("PZCENTER_REFERENCE_PYTHON")
+    return named or (sys.executable if importlib.util.find_spec("rail") else None)
 
 
 def main() -> None:
@@ -144,10 +154,13 @@ def main() -> None:
     parser.add_argument("--sample", type=Path, default=SAMPLE)
     parser.add_argument("--models", type=Path, help="directory in which our models are kept between runs")
     parser.add_argument("--peers", nargs="*", default=None, choices=PEERS)
-    parser.add_argument("--peer-python", default=os.environ.get("PZCENTER_REFERENCE_PYTHON", sys.executable))
+    parser.add_argument("--peer-python", default=interpreter_with_rail())
     arguments = parser.parse_args()
     train, sample = arguments.train.resolve(), arguments.sample.resolve()
     names = list(arguments.peers if arguments.peers is not None else (PEERS[2:3] if arguments.quick else PEERS))
+    if names and arguments.peer_python is None:
+        print(f"without {', '.join(names)}: no RAIL here, and PZCENTER_REFERENCE_PYTHON is not set", file=sys.stderr)
+        names = []
     with tempfile.TemporaryDirectory() as folder:
         if arguments.quick:
             small = [Path(folder) / "train.hdf5", Path(folder) / "sample.hdf5"]
