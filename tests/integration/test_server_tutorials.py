@@ -24,6 +24,7 @@ from pzcenter.cli.app import app
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 PRINTED = "http://127.0.0.1:8000"
+FEW_RESAMPLINGS = "scoring: {n_bootstrap: 5, n_rank: 10}\n"
 SMALLER = {"60000": "20000", "rows_per_tract=60000": "rows_per_tract=20000"}
 
 
@@ -151,3 +152,32 @@ def test_share_a_training_set(home):
                 if line.startswith("pz server login"):
                     pz("pz server make-group pz-team", url=url)
         assert told.exit_code == 0
+
+
+def test_join_the_validation_cooperative(home):
+    token = pz("pz serve --init my-server", url=PRINTED).stdout.strip()
+    ada, told = "", ""
+    with running("my-server") as url:
+        for kind, text in blocks("join-the-validation-cooperative.md"):
+            if kind == "yaml":
+                name = text.splitlines()[0].removeprefix("# ")
+                quick = FEW_RESAMPLINGS if name == "challenge.yaml" else ""
+                (home / name).write_text(text.replace("n_obj: 60000", "n_obj: 1000") + quick)
+            elif kind == "python":
+                told = run_python(text, url)
+            else:
+                for line in text.splitlines():
+                    secret = (ada if "--name ada" in line else token) + "\n" if "login" in line else None
+                    said = pz(line, url=url, text=secret).stdout
+                    if line.startswith("pz server invite"):
+                        ada = join(url, said.strip())
+                    if line.startswith("pz server submit "):
+                        assert "First try (representative, bright) is scored" in said
+                    if "--metric biweight_sigma" in line:
+                        assert "neighbours" in said and "control" in said
+        assert told.splitlines()[0] == "median is scored"
+        assert re.search(r"^1 neighbours \d+ of \d+$", told, re.MULTILINE)
+        assert "closed" in pz("pz server challenges -s ada", url=url).stdout
+        products = pz("pz server products", url=url).stdout
+    assert "First try" in products, "admins see all"
+    assert (home / "my-server" / "challenges" / "first_light" / "leaderboard" / "index.html").is_file()

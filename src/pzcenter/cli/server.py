@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pzcenter.cli import server_challenges as cooperative
 from pzcenter.cli import server_operation as operation
 from pzcenter.cli import server_people as people
 from pzcenter.cli import server_products as work
@@ -331,6 +332,14 @@ add_verb(group, people.make_release, people.MAKE_RELEASE_EXAMPLES, name="make-re
 add_verb(group, people.make_group, people.MAKE_GROUP_EXAMPLES, name="make-group")
 add_verb(group, people.add_member, people.ADD_MEMBER_EXAMPLES, name="add-member")
 add_verb(group, people.invite, people.INVITE_EXAMPLES)
+add_verb(group, cooperative.challenges, cooperative.CHALLENGES_EXAMPLES)
+add_verb(group, cooperative.challenge, cooperative.CHALLENGE_EXAMPLES)
+add_verb(group, cooperative.download_challenge, cooperative.DOWNLOAD_CHALLENGE_EXAMPLES, name="download-challenge")
+add_verb(group, cooperative.submit, cooperative.SUBMIT_EXAMPLES)
+add_verb(group, cooperative.submissions, cooperative.SUBMISSIONS_EXAMPLES)
+add_verb(group, cooperative.leaderboard, cooperative.LEADERBOARD_EXAMPLES)
+add_verb(group, cooperative.add_challenge, cooperative.ADD_CHALLENGE_EXAMPLES, name="add-challenge")
+add_verb(group, cooperative.set_challenge, cooperative.SET_CHALLENGE_EXAMPLES, name="set-challenge")
 add_verb(group, operation.backup, operation.BACKUP_EXAMPLES)
 add_verb(group, operation.restore, operation.RESTORE_EXAMPLES)
 add_verb(group, operation.verify, operation.VERIFY_EXAMPLES)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from pzcenter.client.answers import (
     Activity,
+    Challenge,
     Column,
     Comment,
     Edge,
@@ -21,6 +22,8 @@ from pzcenter.client.answers import (
     Provenance,
     Release,
     Sharing,
+    Standing,
+    Submission,
     Token,
 )
 from pzcenter.client.async_client import AsyncPZClient
@@ -32,6 +35,7 @@ __all__ = [
     "Activity",
     "AsyncPZClient",
     "BrokenExchangeError",
+    "Challenge",
     "Column",
     "Comment",
     "Edge",
@@ -48,5 +52,7 @@ __all__ = [
     "Release",
     "Retries",
     "Sharing",
+    "Standing",
+    "Submission",
     "Token",
 ]

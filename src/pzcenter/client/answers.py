@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 __all__ = [
-    "Activity", "Column", "Comment", "Edge", "File", "Me", "Node", "Part", "Person", "Product", "ProductType",
-    "Provenance", "Release", "Sharing", "Token", "read_as",
+    "Activity", "Challenge", "Column", "Comment", "Edge", "File", "Me", "Node", "Part", "Person", "Product",
+    "ProductType", "Provenance", "Release", "Sharing", "Standing", "Submission", "Token", "read_as",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -261,6 +261,94 @@ class Token:
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     expired: bool = False
+
+
+@dataclass(frozen=True)
+class Challenge:
+    """A challenge of the Validation Cooperative.
+
+    Attributes
+    ----------
+    state : str
+        ``draft``, ``open`` or ``closed``.
+    scenarios : list of str
+        Each has a training set and a blind test set; not in lists, nor are the attributes that follow.
+    rules : str
+    files : dict of str to int
+        What there is to download: path and bytes.
+    checksums : dict of str to str
+        SHA-256 by path.
+    """
+
+    name: str
+    title: str = ""
+    description: str = ""
+    state: str = "draft"
+    release: str | None = None
+    closes_at: datetime | None = None
+    scenarios: list[str] = field(default_factory=list)
+    rules: str = ""
+    files: dict[str, int] = field(default_factory=dict)
+    checksums: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Submission:
+    """What somebody handed in for a challenge.
+
+    Attributes
+    ----------
+    state : str
+        ``received``, ``scored`` or ``refused``.
+    submission_id : str or None
+        What the leaderboard calls it; None when it was refused.
+    refusal : str or None
+        Why it was refused, or could not be scored.
+    """
+
+    uid: str
+    name: str = ""
+    method: str = ""
+    author: str = ""
+    scenario: str = ""
+    state: str = "received"
+    submission_id: str | None = None
+    refusal: str | None = None
+    product_id: int | None = None
+    created_at: datetime | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Its scores are still to come."""
+        return self.state == "received" and self.refusal is None
+
+
+@dataclass(frozen=True)
+class Standing:
+    """A line of a leaderboard: one submission, scenario and metric.
+
+    Attributes
+    ----------
+    kind : str
+        ``participant`` or ``control``.
+    value, error : float or None
+    rank : int or None
+        None for controls.
+    points, possible : float or None
+    """
+
+    scenario: str
+    metric: str
+    name: str = ""
+    author: str = ""
+    method: str = ""
+    kind: str = "participant"
+    submission_id: str | None = None
+    value: float | None = None
+    error: float | None = None
+    rank: int | None = None
+    points: float | None = None
+    possible: float | None = None
 
 
 @cache

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 
 import httpx2
 
+from pzcenter.client.async_challenges import AsyncChallenges
 from pzcenter.client.exchange import Answer, Retries, Send, Sleep, Steps
 from pzcenter.client.procedures import KEEP, Procedures
 from pzcenter.client.servers import KnownServers, state_dir
@@ -43,7 +44,7 @@ __all__ = ["AsyncPZClient"]
 T = TypeVar("T")
 
 
-class AsyncPZClient:
+class AsyncPZClient(AsyncChallenges):
     """A PZ Server, as seen by the owner of a token; as :class:`pzcenter.client.PZClient`, with ``await``.
 
     Everything may raise the errors of the server, with the same codes

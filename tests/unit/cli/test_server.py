@@ -194,3 +194,33 @@ def test_a_server_does_not_let_others_in_by_http(tmp_path):
     settings, host, port = serving_settings(tmp_path, host="0.0.0.0", port=None)
     check_exposure(settings, host, insecure=False)
     assert (settings.base_url, port) == ("https://pz.example.org", 8000)
+
+
+def test_a_challenge_by_commands(pz, mock, tmp_path):
+    mock.challenge("first", {"README.md": b"Rules.", "one/test.parquet": b"test"}, title="First light")
+    mock.user("coord", role="coordinator")
+    pz("server", "login", "http://mock", "--name", "coord", text=mock.token("coord") + "\n")
+    pz("server", "add-challenge", "first", status=1)
+    pz("server", "add-challenge", "first", "--open", "-s", "coord")
+    assert "First light" in pz("server", "challenges").stdout
+    assert read(pz("server", "challenges", "--json"))[0]["state"] == "open"
+    assert "scenario one" in pz("server", "challenge", "first").stdout
+    assert read(pz("server", "challenge", "first", "--json"))["scenarios"] == ["one"]
+    root = Path(pz("server", "download-challenge", "first", str(tmp_path)).stdout.strip())
+    assert (root / "one" / "test.parquet").read_bytes() == b"test"
+    assert "nothing is scored" in pz("server", "leaderboard", "first").stderr
+    results = tmp_path / "one.csv"
+    results.write_text("object_id,z_best\n1,0.5\n")
+    submit = ("server", "submit", "first", f"one={results}", "--method", "mine")
+    pz(*submit, "--technical", "train_s=slow", status=2)
+    assert "mine (one) is received" in pz(*submit, "--technical", "train_s=2").stdout
+    assert "is scored" in pz(*submit, "--wait", "5").stdout
+    assert read(pz(*submit, "--json"))["method"] == "mine"
+    assert "mine" in pz("server", "submissions", "first").stdout
+    assert read(pz("server", "submissions", "first", "--json"))[0]["author"] == "ada"
+    assert "one: points" in pz("server", "leaderboard", "first").stdout
+    assert "there are one" in pz("server", "leaderboard", "first", "--scenario", "two").stderr
+    assert read(pz("server", "leaderboard", "first", "--json"))[0]["rank"] == 1
+    pz("server", "submit", "first", "two=1", "--method", "mine", status=1)
+    pz("server", "set-challenge", "first", "closed", "-s", "coord")
+    assert "closed" in pz(*submit, status=1).stderr

@@ -15,9 +15,7 @@ def test_the_example_with_the_mock_runs(capsys):
 
 
 def test_every_method_is_on_the_page_and_in_both_clients():
-    methods = {name for name in vars(PZClient) if not name.startswith("_")}
-    assert methods == {
-        "close" if name == "aclose" else name for name in vars(AsyncPZClient) if not name.startswith("_")
-    }
+    methods = {name for name in dir(PZClient) if not name.startswith("_")}
+    assert methods == {"close" if name == "aclose" else name for name in dir(AsyncPZClient) if not name.startswith("_")}
     missing = [name for name in methods - {"close"} if f"`{name}(" not in PAGE and f"PZClient.{name}(" not in PAGE]
     assert not missing

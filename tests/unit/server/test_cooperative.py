@@ -1,5 +1,7 @@
 """The Validation Cooperative: a challenge is shown, taken part in, scored; its truth stays."""
 
+import hashlib
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -7,7 +9,9 @@ import pytest
 import yaml
 from sqlalchemy import select
 
+from pzcenter.server.services.jobs.control import end
 from pzcenter.server.services.jobs.runner import run_process
+from pzcenter.server.settings import ServerSettings
 from pzcenter.server.storage.processes import Process, ProcessState
 from pzcenter.validation.challenges import create_challenge
 
@@ -126,3 +130,43 @@ def test_bad_results_are_recorded(server, challenge, tmp_path):
     assert refused["refusal"]
     curator.put(f"{where}/state", json={"state": "closed"})
     assert owner.post(f"{where}/submissions", json=body).status_code == 409
+
+
+def test_a_job_for_scores_that_fails_is_told(server, challenge, tmp_path):
+    curator, owner = server.client("coordinator"), server.client("owner")
+    curator.post("/api/v2/challenges", json={"name": NAME})
+    where = f"/api/v2/challenges/{NAME}"
+    curator.put(f"{where}/state", json={"state": "open"})
+    body = {"method": "Mine", "products": {"one": results(owner, challenge, tmp_path)}}
+    assert owner.post(f"{where}/submissions", json=body).status_code == 201
+    with server.services.database.writing() as session:
+        end(session, session.scalars(select(Process)).one(), ProcessState.FAILED, "no disk")
+    (mine,) = owner.get(f"{where}/submissions").json()
+    assert mine["state"] == "received"
+    assert "no disk" in mine["refusal"]
+
+
+def test_a_leaderboard_with_what_could_not_be_measured(server, challenge):
+    curator = server.client("coordinator")
+    curator.post("/api/v2/challenges", json={"name": NAME})
+    challenge.board.mkdir()
+    columns = {"scenario": ["one"], "metric": ["cde_loss"], "value": [float("nan")], "rank": [None]}
+    pq.write_table(pa.table(columns), challenge.board / "leaderboard.parquet")
+    told = curator.get(f"/api/v2/challenges/{NAME}/leaderboard")
+    assert (told.status_code, told.json()[0]["value"]) == (200, None)
+
+
+def test_every_file_has_its_checksum(server, challenge):
+    curator = server.client("coordinator")
+    curator.post("/api/v2/challenges", json={"name": NAME})
+    told = curator.get(f"/api/v2/challenges/{NAME}").json()
+    assert set(told["files"]) == set(told["checksums"]) >= {"manifest.json", "one/training.parquet"}
+    for path, sha256 in told["checksums"].items():
+        content = curator.get(f"/api/v2/challenges/{NAME}/files/{path}").content
+        assert (hashlib.sha256(content).hexdigest(), len(content)) == (sha256, told["files"][path])
+
+
+def test_a_directory_of_the_server_that_is_given_from_here(tmp_path, monkeypatch):
+    """Jobs run in directories of their own, from where it would be another one."""
+    monkeypatch.chdir(tmp_path)
+    assert ServerSettings(data_dir="my-server").data_dir == tmp_path / "my-server"

@@ -12,6 +12,7 @@ import httpx2
 
 from pzcenter.client.async_client import AsyncPZClient
 from pzcenter.client.exchange import Retries
+from pzcenter.client.mock.challenges import CHALLENGE_ROUTES, MockChallenge
 from pzcenter.client.mock.handlers import ROUTES
 from pzcenter.client.mock.reply import Request
 from pzcenter.client.mock.state import MockUser, State, new_uid, now
@@ -27,7 +28,7 @@ from pzcenter.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from pzcenter.client.mock.reply import Reply
 
@@ -98,6 +99,27 @@ class MockServer:
         if username not in self.state.users:
             self.state.users[username] = MockUser(username, role, set(groups), set(releases))
         return self.state.users[username]
+
+    def challenge(
+        self, name: str, files: Mapping[str, bytes], *, scenarios: Iterable[str] = ("one",), title: str = ""
+    ) -> MockChallenge:
+        """A challenge that was made on the server; a coordinator has to add it.
+
+        Parameters
+        ----------
+        name : str
+        files : mapping of str to bytes
+            For participants, by path.
+        scenarios : iterable of str
+        title : str
+
+        Returns
+        -------
+        MockChallenge
+        """
+        made = MockChallenge(name, tuple(scenarios), title, dict(files))
+        self.state.challenges[name] = made
+        return made
 
     def token(self, username: str, *, scopes: Iterable[str] = ("read", "write", "admin")) -> str:
         """A new token of somebody.
@@ -198,7 +220,7 @@ class MockServer:
             raise AuthenticationError("Authentication credentials were not provided.")
         user, scopes = self.state.user_of(secret)
         methods = set()
-        for (method, pattern), handler in ROUTES.items():
+        for (method, pattern), handler in (ROUTES | CHALLENGE_ROUTES).items():
             found = re.fullmatch(pattern, path)
             if found is None:
                 continue

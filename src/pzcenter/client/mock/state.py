@@ -7,9 +7,12 @@ import secrets
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from itertools import count
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pzcenter.errors import AuthenticationError, NotFoundError, PermissionDeniedError
+
+if TYPE_CHECKING:
+    from pzcenter.client.mock.challenges import MockChallenge
 
 __all__ = [
     "PRODUCT_TYPES",
@@ -131,6 +134,7 @@ class State:
     groups: set[str] = field(default_factory=set)
     products: dict[int, MockProduct] = field(default_factory=dict)
     uploads: dict[str, MockUpload] = field(default_factory=dict)
+    challenges: dict[str, MockChallenge] = field(default_factory=dict)
     numbers: count[int] = field(default_factory=lambda: count(1))
 
     def user_of(self, secret: str) -> tuple[MockUser, set[str]]:

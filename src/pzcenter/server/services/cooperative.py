@@ -7,6 +7,7 @@ checksum and a page; they are copied into the challenge, where nothing changes t
 
 from __future__ import annotations
 
+import hashlib
 from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
 from tempfile import TemporaryDirectory
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = [
     "add_challenge",
     "board_of",
+    "challenge_checksums",
     "challenge_files",
     "challenge_for",
     "directory_of",
@@ -48,6 +50,7 @@ __all__ = [
 ]  # fmt: skip
 
 FOLDER = "challenges"
+MANIFEST = "manifest.json"
 
 
 def directory_of(services: Services, name: str) -> Path:
@@ -152,11 +155,21 @@ def set_state(session: Session, principal: Principal, name: str, state: Challeng
 
 
 def challenge_files(services: Services, row: Challenge) -> dict[str, int]:
-    """What participants may download: path and bytes, as the manifest tells."""
+    """What participants may download: path and bytes, as the manifest tells, and the manifest itself."""
     from pzcenter.catalogs import Manifest
 
-    manifest = Manifest.read(opened(services, row).public)
-    return {each.path: each.n_bytes for each in manifest.files}
+    public = opened(services, row).public
+    manifest = Manifest.read(public)
+    return {each.path: each.n_bytes for each in manifest.files} | {MANIFEST: (public / MANIFEST).stat().st_size}
+
+
+def challenge_checksums(services: Services, row: Challenge) -> dict[str, str]:
+    """SHA-256 of what participants may download."""
+    from pzcenter.catalogs import Manifest
+
+    public = opened(services, row).public
+    own = hashlib.sha256((public / MANIFEST).read_bytes()).hexdigest()
+    return {each.path: each.sha256 for each in Manifest.read(public).files} | {MANIFEST: own}
 
 
 def public_file(services: Services, row: Challenge, path: str) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from math import isfinite
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, status
@@ -15,6 +16,7 @@ from pzcenter.server.rest.v2.fields import Body, LongText, Name, ShortText, Word
 from pzcenter.server.services.cooperative import (
     add_challenge,
     board_of,
+    challenge_checksums,
     challenge_files,
     challenge_for,
     hand_in,
@@ -93,6 +95,7 @@ class ChallengeDetail(ChallengeAnswer):
     scenarios: list[str]
     rules: str
     files: dict[str, int]
+    checksums: dict[str, str]
 
 
 class SubmissionAnswer(BaseModel):
@@ -141,7 +144,7 @@ def read(services: CurrentServices, principal: SignedIn, name: ChallengeName) ->
         settings = opened(services, row).settings
         return ChallengeDetail(
             **ChallengeAnswer.of(row).model_dump(), scenarios=list(settings.scenario_names), rules=settings.rules.text,
-            files=challenge_files(services, row),
+            files=challenge_files(services, row), checksums=challenge_checksums(services, row),
         )  # fmt: skip
 
 
@@ -190,4 +193,9 @@ def leaderboard(services: CurrentServices, principal: SignedIn, name: ChallengeN
     """The leaderboard as it was last scored: a line for each scenario, metric and submission."""
     with services.database.reading() as session:
         board = board_of(services, challenge_for(session, principal, name))
-    return [] if board is None else board.to_pylist()
+    return [] if board is None else [_without_nan(line) for line in board.to_pylist()]
+
+
+def _without_nan(line: dict[str, Any]) -> dict[str, Any]:
+    """JSON has no NaN; what could not be measured is null."""
+    return {name: None if isinstance(value, float) and not isfinite(value) else value for name, value in line.items()}

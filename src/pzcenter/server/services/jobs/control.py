@@ -10,7 +10,8 @@ from sqlalchemy import func, or_, select
 from pzcenter.errors import ConfigError, ConflictError, NotFoundError, PermissionDeniedError, QuotaError
 from pzcenter.server.services.access import product_for, visible
 from pzcenter.server.services.audit import record
-from pzcenter.server.services.jobs.requests import read_request
+from pzcenter.server.services.jobs.requests import SCORING, read_request
+from pzcenter.server.services.jobs.scoring import tell_submissions
 from pzcenter.server.services.principal import Scope
 from pzcenter.server.services.products import NewProduct, create_product
 from pzcenter.server.storage.base import now
@@ -182,6 +183,8 @@ def end(session: Session, process: Process, state: ProcessState, failure: str | 
     failure : str, optional
     """
     process.state, process.failure, process.ended_at = state, failure, now()
+    if process.pipeline.name == SCORING:
+        tell_submissions(session, process)
     product = None if process.output_id is None else session.get(Product, process.output_id)
     if product is not None and product.state is ProductState.PROCESSING:
         product.state, product.failure, product.updated_at = ProductState.FAILED, failure, now()

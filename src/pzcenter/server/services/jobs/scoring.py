@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from pzcenter.server.services.context import Services
     from pzcenter.server.services.principal import Principal
 
-__all__ = ["ask_for_scores", "publish_scores"]
+__all__ = ["ask_for_scores", "publish_scores", "tell_submissions"]
 
 WAITING = (ProcessState.PENDING, ProcessState.QUEUED)
 
@@ -81,3 +81,25 @@ def publish_scores(services: Services, process_id: int, attempt: int, result: di
             row.refusal = failure
             row.scores = None if failure else {"version": result["scored"]}
         process.state, process.ended_at = ProcessState.SUCCESSFUL, now()
+
+
+def tell_submissions(session: Session, process: Process) -> None:
+    """Say of submissions that wait why their scores did not come; the next job for scores takes it back.
+
+    Parameters
+    ----------
+    session : Session
+        One that writes.
+    process : Process
+        A job for scores that has ended without any.
+    """
+    name, begun = process.used_config.get("challenge"), process.started_at or now()
+    challenge = session.scalar(select(Challenge).where(Challenge.name == name))
+    if challenge is None:
+        return
+    waiting = select(Submission).where(
+        Submission.challenge_id == challenge.id, Submission.state == SubmissionState.RECEIVED,
+        Submission.created_at <= begun,
+    )  # fmt: skip
+    for row in session.scalars(waiting):
+        row.refusal = f"not scored yet: job {process.id} is {process.state} ({process.failure or 'no reason'})"
