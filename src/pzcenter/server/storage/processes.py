@@ -81,6 +81,10 @@ class Process(Base):
     created_at: Mapped[datetime] = mapped_column(default=now)
     started_at: Mapped[datetime | None]
     heartbeat_at: Mapped[datetime | None]
+    progress_at: Mapped[datetime | None]
+    """When it last came further, or said something new."""
+    stalled_at: Mapped[datetime | None]
+    """When it was found to stand still; null while it goes on."""
     ended_at: Mapped[datetime | None]
 
     pipeline: Mapped[Pipeline] = relationship(lazy="joined")

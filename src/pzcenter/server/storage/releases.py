@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from sqlalchemy import Enum, ForeignKey, Text, UniqueConstraint
+from sqlalchemy import Enum, ForeignKey, Text, UniqueConstraint, false
 from sqlalchemy.orm import Mapped, mapped_column
 
 from pzcenter.server.storage.base import Base, now
@@ -39,6 +39,8 @@ class Release(Base):
     )
     is_public: Mapped[bool] = mapped_column(default=False)
     """Everybody with an account has rights to it."""
+    public_extract: Mapped[bool] = mapped_column(default=False, server_default=false())
+    """Everybody, without an account too, sees counts and a coarse histogram of its official products."""
     indexing_column: Mapped[str] = mapped_column(default="objectId")
     object_catalog: Mapped[dict[str, Any]] = mapped_column(default=dict)
     """What its object catalogue offers: fluxes, dereddening (as the first interface tells it)."""

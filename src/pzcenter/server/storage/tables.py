@@ -6,6 +6,8 @@ from pzcenter.server.storage.accounts import Group, Identity, Invitation, Member
 from pzcenter.server.storage.audit import AuditEvent
 from pzcenter.server.storage.base import Base
 from pzcenter.server.storage.cooperative import Challenge, Submission
+from pzcenter.server.storage.help_desk import Ticket, TicketMessage
+from pzcenter.server.storage.notes import Note
 from pzcenter.server.storage.processes import Pipeline, Process, ProcessInput
 from pzcenter.server.storage.products import (
     Blob,
@@ -27,7 +29,7 @@ from pzcenter.server.storage.uploads import Upload
 
 __all__ = [
     "AuditEvent", "Base", "Blob", "Challenge", "Comment", "FilePart", "Group", "Identity", "Invitation", "Membership",
-    "Pipeline", "Process", "ProcessInput", "Product", "ProductColumn", "ProductFile", "ProductGroup", "ProductLink",
-    "ProductTag", "ProductType", "ProductUser", "ProductWord", "Release", "ReleaseRight", "SignInAttempt", "Submission",
-    "Token", "Upload", "User", "WebSession",
+    "Note", "Pipeline", "Process", "ProcessInput", "Product", "ProductColumn", "ProductFile", "ProductGroup",
+    "ProductLink", "ProductTag", "ProductType", "ProductUser", "ProductWord", "Release", "ReleaseRight",
+    "SignInAttempt", "Submission", "Ticket", "TicketMessage", "Token", "Upload", "User", "WebSession",
 ]  # fmt: skip
