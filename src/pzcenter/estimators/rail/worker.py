@@ -17,6 +17,7 @@ import importlib.util
 import json
 import logging
 import os
+import random
 import resource
 import struct
 import sys
@@ -251,6 +252,7 @@ class _Worker:
             stage = informer.make_stage(
                 name="inform", model=str(path), hdf5_groupname="", **_accepted(informer, header["parameters"])
             )
+            _seed()
             stage.inform(_table(header["columns"], arrays["table"]))
             handle = stage.get_handle("model")
             if not path.is_file():
@@ -276,8 +278,9 @@ class _Worker:
                 **_accepted(estimator, header["parameters"]),
             )
             stage.open_model(**stage.config)
-        # RAIL reads the model for each table again; it stays open here.
+        # RAIL reads the model for each table again, and refuses a second table.
         stage.open_model = lambda **_kwargs: stage.model
+        type(stage.data_store).allow_overwrite = True
         self.stage, self.z_grid = stage, arrays["z_grid"]
         return {}, {}
 
@@ -286,9 +289,16 @@ class _Worker:
     ) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]:
         """Densities of a table on the grid of the model."""
         begin = time.process_time()
+        _seed()
         handle = self.stage.estimate(_table(header["columns"], arrays["table"]))
         pdf = np.asarray(handle().pdf(self.z_grid), dtype=np.float32)
         return {"cpu_s": time.process_time() - begin}, {"pdf": pdf.reshape(-1, self.z_grid.size)}
+
+
+def _seed() -> None:
+    """Some methods draw from the generators of the process (GPz splits its training set so): the same each time."""
+    random.seed(0)
+    np.random.seed(0)  # noqa: NPY002 - the generator that they use
 
 
 def _table(columns: list[str], values: NDArray[np.float64]) -> dict[str, NDArray[np.float64]]:

@@ -23,5 +23,8 @@ class CatEstimator(CatInformer):
         return self.model
 
     def estimate(self, table):
+        if hasattr(self, "output") and not self.data_store.allow_overwrite:
+            raise ValueError("DataStore already has an item with key output_estimate")
         self.open_model(**self.config)
+        self.output = True
         return Handle(self.densities(table))

@@ -19,6 +19,10 @@ class Handle:
         Path(self.path).write_bytes(pickle.dumps(self.data))
 
 
+class DataStore:
+    allow_overwrite = False
+
+
 class Stage:
     config_options = {"hdf5_groupname": "", "output_mode": "default"}
 
@@ -27,6 +31,7 @@ class Stage:
         self.given = {name: value for name, value in given.items() if name not in {"name", "model"}}
         self.config = values | given
         self.options = SimpleNamespace(**self.config)
+        self.data_store = DataStore()
 
     @classmethod
     def make_stage(cls, **given):
