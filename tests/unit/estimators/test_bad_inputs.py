@@ -171,14 +171,26 @@ def test_training_objects_are_told_by_a_loaded_model(trained, sky, caplog, tmp_p
 
 
 def test_place_in_the_table_says_nothing(trained, sky):
-    """An object gets the same bits whatever stands before it, in parts of any size: no row number is seen."""
+    """An object gets the same bits whatever stands before it, in parts of any size: no row number or id is seen."""
     _, model = trained
     order = np.random.default_rng(3).permutation(N_TRAIN)
     whole = model.estimate(sky.photometry)
     moved = model.estimate(sky.photometry.select(order))
     np.testing.assert_array_equal(moved.pdf, whole.pdf[order])
+    named = model.estimate(replace(sky.photometry, object_id=order.astype(np.int64)))
+    np.testing.assert_array_equal(named.pdf, whole.pdf)
     parts = [model.estimate(sky.photometry.select(slice(start, start + 77))) for start in range(0, N_TRAIN, 77)]
     np.testing.assert_array_equal(np.concatenate([part.pdf for part in parts]), whole.pdf)
+
+
+@pytest.mark.parametrize("method", CALIBRATED)
+def test_ids_teach_nothing(method, sky, tmp_path):
+    """Models of the same objects with ids in the order of redshift, and without, have the same bytes."""
+    ids = np.argsort(np.argsort(sky.z_spec)).astype(np.int64)
+    train(method, replace(sky.photometry, object_id=ids), sky.z_spec).save(tmp_path / "a")
+    train(method, sky.photometry, sky.z_spec).save(tmp_path / "b")
+    for path in (tmp_path / "a").iterdir():
+        assert path.read_bytes() == (tmp_path / "b" / path.name).read_bytes()
 
 
 # Models

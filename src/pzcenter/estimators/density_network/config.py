@@ -20,7 +20,7 @@ class DensityNetworkConfig(EstimatorConfig):
         default="accurate",
         title="Speed",
         description="accurate: networks on the photometry and networks on photometry and template fit, together; "
-        "fast: those on the photometry alone, five times as fast, without the templates outside the domain.",
+        "fast: those on the photometry alone, four times as fast, without the templates outside the domain.",
     )
     templates: Literal["calibrated", "published", "none"] = Field(
         default="calibrated",
@@ -41,7 +41,7 @@ class DensityNetworkConfig(EstimatorConfig):
         le=20,
         title="Members",
         description="Networks of each kind; each leaves out another part of the training set, on which it is "
-        "calibrated. 4 when not given, 3 for fast.",
+        "calibrated. 6 when not given, 4 for fast.",
     )
     n_hidden: int = Field(default=128, ge=8, le=1024, multiple_of=4, title="Hidden units", description="Of each layer.")
     n_layer: int | None = Field(
@@ -119,4 +119,4 @@ class DensityNetworkConfig(EstimatorConfig):
     @property
     def members(self) -> int:
         """Networks of each kind."""
-        return self.n_member or (3 if self.speed == "fast" else 4)
+        return self.n_member or (4 if self.speed == "fast" else 6)
