@@ -343,4 +343,5 @@ add_verb(group, cooperative.set_challenge, cooperative.SET_CHALLENGE_EXAMPLES, n
 add_verb(group, operation.backup, operation.BACKUP_EXAMPLES)
 add_verb(group, operation.restore, operation.RESTORE_EXAMPLES)
 add_verb(group, operation.verify, operation.VERIFY_EXAMPLES)
+add_verb(group, operation.sweep, operation.SWEEP_EXAMPLES)
 add_verb(group, operation.work, operation.WORK_EXAMPLES)

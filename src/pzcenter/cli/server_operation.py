@@ -1,4 +1,4 @@
-"""``pz server backup|restore|verify|work``: what the operator of a server does, on the machine of the server."""
+"""``pz server backup|restore|verify|sweep|work``: what the operator of a server does, on the machine of the server."""
 
 from __future__ import annotations
 
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 __all__ = [
     "BACKUP_EXAMPLES",
     "RESTORE_EXAMPLES",
+    "SWEEP_EXAMPLES",
     "VERIFY_EXAMPLES",
     "WORK_EXAMPLES",
     "backup",
     "restore",
+    "sweep",
     "verify",
     "work",
 ]
@@ -36,6 +38,7 @@ VERIFY_EXAMPLES = (
     ("pz server verify my-server --copy copies/my-server", "mend what is damaged from a backup"),
     ("pz server verify my-server --days 30", "only what was not looked at for 30 days"),
 )
+SWEEP_EXAMPLES = (("pz server sweep site", "clear up now; a server that runs jobs does it every hour by itself"),)
 WORK_EXAMPLES = (("pz server work site", "run jobs only; the service itself runs elsewhere, with job_workers: 0"),)
 
 ServerDirectory = Annotated[Path, typer.Argument(metavar="DIR", help="Directory of the server.")]
@@ -124,6 +127,26 @@ def verify(
             stderr().print(f"{state}: {sha256} of products {', '.join(map(str, products)) or 'none'}")
     if not report.whole:
         raise typer.Exit(1)
+
+
+def sweep(directory: ServerDirectory, *, as_json: JsonOutput = False) -> None:
+    """Clear up: uploads whose time is over, contents of deleted drafts, sessions that ended; mark jobs that stand still.
+
+    The server may go on working. Nothing younger than a day is removed.
+    """
+    from pzcenter.cli.screen import print_json, stderr
+    from pzcenter.server.services.housekeeping import keep_house
+
+    with _services(directory) as services:
+        removed = keep_house(services)
+    if as_json:
+        print_json(removed)
+    else:
+        stderr().print(
+            f"removed: {removed['n_uploads']:,} uploads, {removed['n_contents']:,} contents "
+            f"({removed['n_bytes']:,} bytes), {removed['n_remains']:,} remains, {removed['n_sessions']:,} sessions; "
+            f"{removed['n_stalled']:,} jobs stand still"
+        )
 
 
 def work(directory: ServerDirectory) -> None:

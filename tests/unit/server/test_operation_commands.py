@@ -24,6 +24,9 @@ def test_backup_verify_restore(tmp_path):
     assert done.exit_code == 0, done.output
     assert json.loads(done.stdout)["n_rows"]["user_account"] == 1
     assert pz("verify", tmp_path / "here", "--copy", tmp_path / "copy").exit_code == 0
+    swept = pz("sweep", tmp_path / "here", "--json")
+    assert (swept.exit_code, json.loads(swept.stdout)["n_contents"]) == (0, 0)
+    assert "removed: 0 uploads" in pz("sweep", tmp_path / "here").output
     again = pz("restore", tmp_path / "copy", tmp_path / "there")
     assert again.exit_code == 0, again.output
     assert pz("verify", tmp_path / "there").exit_code == 0

@@ -123,12 +123,19 @@ def test_file_that_is_no_table(begun, services, harmless):
     text = client.get(f"{address}/files").text
     harmless(text)
     assert "was not accepted" in text
+    assert "Remove it and give another one" in text
     assert client.get(f"{address}/columns").headers["location"] == f"{address}/files"
     with services.database.reading() as session:
         assert session.query(Product).one().state is ProductState.FAILED
     again = client.get(f"/upload?from={address.rpartition('/')[2]}").text
     harmless(again)
     assert "New &#34;" in again
+    number = re.search(rf"{address}/files/(\d+)/remove", text)[1]
+    assert send(client, f"{address}/files/{number}/remove").status_code == 303
+    assert "was not accepted" not in client.get(f"{address}/files").text
+    assert send_file(client, address, CSV).headers["location"] == f"{address}/columns"
+    with services.database.reading() as session:
+        assert session.query(Product).one().state is ProductState.REGISTERING
 
 
 def test_large_forms_are_not_read(browser):

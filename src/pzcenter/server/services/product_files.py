@@ -153,7 +153,7 @@ def file_for(session: Session, principal: Principal, file_id: int, action: Actio
 
 
 def remove_file(session: Session, principal: Principal, file_id: int) -> None:
-    """Take a file off a product.
+    """Take a file off a product. Without the main file that was not accepted, a failed product is a draft again.
 
     Raises
     ------
@@ -162,13 +162,14 @@ def remove_file(session: Session, principal: Principal, file_id: int) -> None:
     """
     file = file_for(session, principal, file_id, Action.EDIT)
     product = file.product
-    if file.role == FileRole.MAIN and product.state is not ProductState.REGISTERING:
+    if file.role == FileRole.MAIN and product.state not in {ProductState.REGISTERING, ProductState.FAILED}:
         raise PermissionDeniedError("the main file of a published product stays; make a new version")
     product.files.remove(file)
     if file.reference is None:
         product.size -= file.size
     if file.role == FileRole.MAIN:
         product.columns, product.report, product.n_rows = [], None, None
+        product.state, product.failure = ProductState.REGISTERING, None
     product.revision += 1
     product.updated_at = now()
     record(session, principal, "file.remove", ("product", product.id), file=file.name, role=file.role)
