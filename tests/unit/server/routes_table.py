@@ -32,22 +32,33 @@ RELEASE = frozenset({"colleague", "owner", "coordinator", "admin"})
 OWNER_AND_CURATORS = frozenset({"owner", "coordinator", "admin"})
 
 SEE, COMMENT, EDIT, FILL, CURATE = "see", "comment", "edit", "fill", "curate"
+EMPTY = "empty"
+"""Take the main file off: as FILL, and where that file was not accepted."""
 
-UNFINISHED = {SEE: OWNER_AND_ADMIN, COMMENT: OWNER_AND_ADMIN, EDIT: OWNER_AND_ADMIN, FILL: NOBODY, CURATE: NOBODY}
+UNFINISHED = {
+    SEE: OWNER_AND_ADMIN,
+    COMMENT: OWNER_AND_ADMIN,
+    EDIT: OWNER_AND_ADMIN,
+    FILL: NOBODY,
+    CURATE: NOBODY,
+    EMPTY: NOBODY,
+}
 OF_PRODUCTS = {
-    "registering": UNFINISHED | {FILL: OWNER_AND_ADMIN},
+    "registering": UNFINISHED | {FILL: OWNER_AND_ADMIN, EMPTY: OWNER_AND_ADMIN},
     "processing": UNFINISHED,
-    "failed": UNFINISHED,
-    "published": {SEE: RELEASE, COMMENT: RELEASE, EDIT: OWNER_AND_ADMIN, FILL: NOBODY, CURATE: CURATORS},
-    "official": {SEE: RELEASE, COMMENT: RELEASE, EDIT: CURATORS, FILL: NOBODY, CURATE: CURATORS},
+    "failed": UNFINISHED | {EMPTY: OWNER_AND_ADMIN},
+    "published": {SEE: RELEASE, COMMENT: RELEASE, EDIT: OWNER_AND_ADMIN, FILL: NOBODY, CURATE: CURATORS, EMPTY: NOBODY},
+    "official": {SEE: RELEASE, COMMENT: RELEASE, EDIT: CURATORS, FILL: NOBODY, CURATE: CURATORS, EMPTY: NOBODY},
     "embargoed": {
         SEE: OWNER_AND_CURATORS, COMMENT: OWNER_AND_CURATORS, EDIT: OWNER_AND_ADMIN, FILL: NOBODY, CURATE: CURATORS,
+        EMPTY: NOBODY,
     },
     "shared": {
         SEE: OWNER_AND_CURATORS, COMMENT: OWNER_AND_CURATORS, EDIT: OWNER_AND_ADMIN, FILL: NOBODY, CURATE: CURATORS,
+        EMPTY: NOBODY,
     },
     "private": UNFINISHED | {CURATE: ADMINS},
-    "deleted": dict.fromkeys((SEE, COMMENT, EDIT, FILL, CURATE), NOBODY),
+    "deleted": dict.fromkeys((SEE, COMMENT, EDIT, FILL, CURATE, EMPTY), NOBODY),
 }  # fmt: skip
 """For each state of a product of the release dp1 that belongs to ``owner``: who may do what with it."""
 
@@ -76,8 +87,10 @@ TUS = {"Tus-Resumable": "1.0.0"}
 BYTES = TUS | {"Upload-Offset": "0", "Content-Type": "application/offset+octet-stream"}
 UPLOAD = {"uid": "upload_uid"}
 PROCESS_UID = {"uid": "process_uid"}
+JOB = {"job_uid": "process_uid"}
 GROUP = {"name": "group"}
 RELEASE_NAME = {"name": "release"}
+TICKET = {"ticket_uid": "ticket_uid", "uid": "ticket_uid"}
 
 ROUTES = (
     # The second interface: products.
@@ -98,7 +111,7 @@ ROUTES = (
     Route("GET", f"{V2}/files/{{file_id}}/parts", SEE, also=(404,)),
     Route("GET", f"{V2}/files/{{file_id}}/parts/{{part_id}}/content", SEE, also=(404,)),
     Route("HEAD", f"{V2}/files/{{file_id}}/parts/{{part_id}}/content", SEE, also=(404,)),
-    Route("DELETE", f"{V2}/files/{{file_id}}", FILL, headers=ANY),
+    Route("DELETE", f"{V2}/files/{{file_id}}", EMPTY, headers=ANY),
     Route("GET", f"{V2}/products/{{product_id}}/archive", SEE),
     Route("HEAD", f"{V2}/products/{{product_id}}/archive", SEE),
     Route("GET", f"{V2}/products/{{product_id}}/main-file", SEE),
@@ -135,6 +148,14 @@ ROUTES = (
         also=(403, 404),
     ),
     Route("POST", f"{V2}/files/{{file_id}}/check", EDIT),
+    # The second interface: jobs.
+    Route("GET", f"{V2}/pipelines", SIGNED_IN),
+    Route("GET", f"{V2}/jobs", SIGNED_IN),
+    Route("POST", f"{V2}/jobs", SIGNED_IN, json={"pipeline": "none", "display_name": "x", "inputs": [1]}, also=(404,)),
+    Route("GET", f"{V2}/jobs/{{job_uid}}", OWNER_AND_ADMIN, at=JOB),
+    Route("GET", f"{V2}/jobs/{{job_uid}}/log", OWNER_AND_ADMIN, at=JOB),
+    Route("POST", f"{V2}/jobs/{{job_uid}}/stop", OWNER_AND_ADMIN, at=JOB),
+    Route("POST", f"{V2}/jobs/{{job_uid}}/rerun", OWNER_AND_ADMIN, at=JOB, also=(404,)),
     # The second interface: uploads, which are their owner's alone.
     Route("OPTIONS", f"{V2}/uploads", PUBLIC),
     Route("OPTIONS", f"{V2}/uploads/{{uid}}", PUBLIC, at=UPLOAD),
@@ -169,6 +190,13 @@ ROUTES = (
         also=(404,),
     ),
     Route("GET", f"{V2}/challenges/{{name}}/leaderboard", SIGNED_IN, at={"name": "code"}, also=(404,)),
+    # The help desk; the request for help is the owner's.
+    Route("GET", f"{V2}/tickets", SIGNED_IN),
+    Route("POST", f"{V2}/tickets", SIGNED_IN, json={"subject": "x", "text": "x"}),
+    Route("GET", f"{V2}/tickets/{{ticket_uid}}", OWNER_AND_CURATORS, at=TICKET),
+    Route("POST", f"{V2}/tickets/{{ticket_uid}}/messages", OWNER_AND_CURATORS, json={"text": "x"}, at=TICKET),
+    Route("PUT", f"{V2}/tickets/{{ticket_uid}}/state", OWNER_AND_CURATORS, json={"state": "closed"}, at=TICKET),
+    Route("GET", f"{V2}/status", SIGNED_IN),
     Route("GET", f"{V2}/me", SIGNED_IN),
     Route("PATCH", f"{V2}/me", SIGNED_IN, json={"first_name": "X"}),
     Route("PUT", f"{V2}/me/password", SIGNED_IN, json={"new": "short"}),
@@ -248,7 +276,7 @@ ROUTES = (
     Route("GET", "/api/product-files/{number:int}/", SEE, at=FILE),
     Route("GET", "/api/product-files/{number:int}/download/", SEE, at=FILE),
     Route("HEAD", "/api/product-files/{number:int}/download/", SEE, at=FILE),
-    Route("DELETE", "/api/product-files/{number:int}/", FILL, at=FILE),
+    Route("DELETE", "/api/product-files/{number:int}/", EMPTY, at=FILE),
     Route("GET", "/api/products/{number:int}/download/status/", SEE),
     Route("GET", "/api/products/{number:int}/download/prepare/", SEE),
     Route("POST", "/api/products/{number:int}/download/prepare/", SEE),
@@ -320,7 +348,7 @@ ROUTES = (
     Route("POST", "/upload", SIGNED_IN, form={"display_name": "x", "product_type": "other"}),
     Route("GET", "/upload/{uid}/files", EDIT),
     Route("POST", "/upload/{uid}/files", EDIT, form={}),
-    Route("POST", "/upload/{uid}/files/{number}/remove", FILL, form={}, at=FILE),
+    Route("POST", "/upload/{uid}/files/{number}/remove", EMPTY, form={}, at=FILE),
     Route("GET", "/upload/{uid}/columns", EDIT),
     Route("POST", "/upload/{uid}/columns", FILL, form={}),
     Route("GET", "/upload/{uid}/publish", EDIT),
@@ -367,6 +395,13 @@ ROUTES = (
         also=(404,),
     ),
     Route("POST", "/groups/{name}/delete", OWNER_AND_CURATORS, form={"typed": "matrix"}, at=GROUP, also=(404,)),
+    Route("GET", "/help/questions", PUBLIC),
+    Route("GET", "/help/status", SIGNED_IN),
+    Route("GET", "/help/requests", SIGNED_IN),
+    Route("POST", "/help/requests", SIGNED_IN, form={"subject": "x", "text": "x"}),
+    Route("GET", "/help/requests/{uid}", OWNER_AND_CURATORS, at=TICKET),
+    Route("POST", "/help/requests/{uid}/messages", OWNER_AND_CURATORS, form={"text": "x"}, at=TICKET),
+    Route("POST", "/help/requests/{uid}/state", OWNER_AND_CURATORS, form={"state": "closed"}, at=TICKET),
     Route("GET", "/admin", CURATORS),
     Route("GET", "/admin/audit", CURATORS),
     Route("GET", "/admin/users", CURATORS),

@@ -13,6 +13,7 @@ from sqlalchemy import delete, select
 
 from pzcenter.server import create_app
 from pzcenter.server.services.access import today
+from pzcenter.server.services.help_desk import NewTicket, open_ticket
 from pzcenter.server.services.invitations import invite
 from pzcenter.server.services.principal import Principal, Scope, principal_of
 from pzcenter.server.services.product_files import keep_blob
@@ -88,9 +89,14 @@ class World:
                 "token_id": token.uid, "invitation_id": invite(session, admin)[0].id, "identity_id": identity.id,
                 "process_id": process.id, "process_uid": process.uid, "username": "bystander", "group": "matrix",
                 "release": "dp1", "release_id": 1, "user_id": self.users["bystander"], "one": 1, "pipeline_id": 900,
-                "part_id": 1, "provider": "nobody", "code": "guess",
+                "ticket_uid": self._ticket(session, owner), "part_id": 1, "provider": "nobody", "code": "guess",
             }  # fmt: skip
         self.repair()
+
+    def _ticket(self, session, owner):
+        """Public name of a request for help of the owner."""
+        asker = principal_of(session, owner)
+        return open_ticket(self.services, session, asker, NewTicket("my own trouble", "Help.")).uid
 
     def repair(self):
         """Have again what a request may have taken away."""

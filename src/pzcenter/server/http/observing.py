@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 from sqlalchemy import func, select
 
+from pzcenter.server.services.jobs.stalls import count_stalled
 from pzcenter.server.storage.accounts import User
 from pzcenter.server.storage.processes import Process
 from pzcenter.server.storage.products import Blob, Product
@@ -43,6 +44,9 @@ class Numbers:
         )  # fmt: skip
         self._rows = Gauge("pz_rows", "Rows of the database", ("kind", "state"), registry=self.registry)
         self._bytes = Gauge("pz_store_bytes", "Bytes of all contents", registry=self.registry)
+        self._stalled = Gauge(
+            "pz_jobs_stalled", "Jobs that run and made no progress for 15 minutes", registry=self.registry
+        )
         self._damaged = Gauge("pz_damaged_contents", "Contents that are damaged", registry=self.registry)
         self._worker = worker
 
@@ -57,6 +61,7 @@ class Numbers:
             for kind, table in (("product", Product), ("process", Process), ("user", User)):
                 for state, n in session.execute(select(table.state, func.count()).group_by(table.state)):
                     self._rows.labels(kind, str(state)).set(n)
+            self._stalled.set(count_stalled(session))
             self._bytes.set(int(session.scalar(select(func.coalesce(func.sum(Blob.size), 0))) or 0))
             self._damaged.set(session.scalar(select(func.count()).where(Blob.damaged)) or 0)
         return generate_latest(self.registry)

@@ -18,6 +18,7 @@ from pzcenter.server.pages.cooperative import router as cooperative
 from pzcenter.server.pages.failure import tell
 from pzcenter.server.pages.front import router as front
 from pzcenter.server.pages.groups import router as groups
+from pzcenter.server.pages.help_desk import router as help_desk
 from pzcenter.server.pages.jobs import router as jobs
 from pzcenter.server.pages.joining import router as joining
 from pzcenter.server.pages.making import router as making
@@ -56,6 +57,7 @@ ROUTERS = (
     admin_people,
     groups,
     cooperative,
+    help_desk,
 )
 
 

@@ -6,6 +6,8 @@ import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING
 
+from pzcenter.server.services.jobs.stalls import mark_stalled
+from pzcenter.server.services.notes import HOUSEKEEPING, keep_note
 from pzcenter.server.services.sessions import sweep_sessions
 from pzcenter.server.services.sweep import sweep
 
@@ -18,7 +20,7 @@ log = logging.getLogger(__name__)
 
 
 def keep_house(services: Services) -> dict[str, int]:
-    """Clear up sessions that are over, uploads that nobody finished, contents that nothing refers to.
+    """Clear up what is over, unfinished, or not referred to by anything; mark jobs that stand still.
 
     Several may do it at once.
 
@@ -29,10 +31,12 @@ def keep_house(services: Services) -> dict[str, int]:
     Returns
     -------
     dict of str to int
-        What was removed.
+        What was removed, and found.
     """
     with services.database.writing() as session:
         n_sessions = sweep_sessions(session)
-    removed = {"n_sessions": n_sessions, **asdict(sweep(services))}
+    removed = {"n_sessions": n_sessions, **asdict(sweep(services)), "n_stalled": len(mark_stalled(services))}
+    with services.database.writing() as session:
+        keep_note(session, HOUSEKEEPING, removed)
     log.info("housekeeping", extra=removed)
     return removed

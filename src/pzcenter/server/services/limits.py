@@ -23,11 +23,14 @@ if TYPE_CHECKING:
     from pzcenter.server.services.principal import Principal
 
 __all__ = [
-    "Usage", "forgive_sign_in", "limit_anonymous", "limit_requests", "limit_sign_in", "network_of", "usage_of",
+    "Usage", "forgive_sign_in", "limit_anonymous", "limit_help", "limit_requests", "limit_sign_in", "network_of",
+    "usage_of",
 ]  # fmt: skip
 
 NAMES_OF_ONE_ADDRESS = 5
 """An address may try that many times as often as one name from it: many people share the address of an institute."""
+HELP_PER_MINUTE = 10
+"""Messages of one person to the help desk."""
 ADDRESSES_OF_ONE_NAME = 10
 """A name may be tried from elsewhere that many times as often: who guesses from many places is slowed down too."""
 
@@ -91,6 +94,16 @@ def limit_requests(services: Services, principal: Principal, address: str) -> No
     """
     key = ("request", principal.user_id) if principal.signed_in else ("address", network_of(address))
     _take(services, key, services.settings.requests_per_minute, "requests")
+
+
+def limit_help(services: Services, principal: Principal) -> None:
+    """Count one message of somebody to the help desk.
+
+    Raises
+    ------
+    RateLimitError
+    """
+    _take(services, ("help", principal.user_id), HELP_PER_MINUTE, "messages to the help desk")
 
 
 def limit_anonymous(services: Services, what: str, address: str, *, per_minute: float) -> None:

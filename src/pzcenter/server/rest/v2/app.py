@@ -19,6 +19,7 @@ from pzcenter.server.rest.v2.comments import router as comments
 from pzcenter.server.rest.v2.files import router as files
 from pzcenter.server.rest.v2.groups import router as groups
 from pzcenter.server.rest.v2.invitations import router as invitations
+from pzcenter.server.rest.v2.jobs import router as jobs
 from pzcenter.server.rest.v2.lineage import router as lineage
 from pzcenter.server.rest.v2.me import router as me
 from pzcenter.server.rest.v2.openapi import complete
@@ -29,7 +30,9 @@ from pzcenter.server.rest.v2.references import router as references
 from pzcenter.server.rest.v2.releases import router as releases
 from pzcenter.server.rest.v2.reports import router as reports
 from pzcenter.server.rest.v2.sharing import router as sharing
+from pzcenter.server.rest.v2.status import router as status
 from pzcenter.server.rest.v2.tables import router as tables
+from pzcenter.server.rest.v2.tickets import router as tickets
 from pzcenter.server.rest.v2.tokens import router as tokens
 from pzcenter.server.rest.v2.uploads import router as uploads
 from pzcenter.server.rest.v2.users import router as users
@@ -69,7 +72,10 @@ def api_app(services: Services) -> FastAPI:
     app.include_router(sharing)
     app.include_router(comments)
     app.include_router(lineage)
+    app.include_router(jobs)
     app.include_router(challenges)
+    app.include_router(tickets)
+    app.include_router(status)
     app.include_router(me)
     app.include_router(tokens)
     app.include_router(users)

@@ -42,7 +42,7 @@ def claim(services: Services, process_id: int) -> int | None:
             .where(Process.id == process_id, Process.state.in_(WAITING))
             .values(
                 state=ProcessState.RUNNING, attempts=Process.attempts + 1, heartbeat_at=now(), started_at=now(),
-                progress={}, failure=None,
+                progress_at=now(), stalled_at=None, progress={}, failure=None,
             )
         )  # fmt: skip
         if taken.rowcount != 1:  # type: ignore[attr-defined]
@@ -62,7 +62,9 @@ def beat(services: Services, process_id: int, attempt: int, *, progress: dict[st
         process = session.get(Process, process_id)
         if process is None or process.attempts != attempt or process.state not in _ALIVE:
             return False
-        process.heartbeat_at, process.progress, process.log = now(), progress, log[-LOG_LETTERS:]
+        process.heartbeat_at, said = now(), log[-LOG_LETTERS:]
+        if (progress, said) != (process.progress, process.log):
+            process.progress, process.log, process.progress_at, process.stalled_at = progress, said, now(), None
         return not process.stop_requested
 
 

@@ -12,6 +12,7 @@ from pzcenter.server.services.context import open_services
 from pzcenter.server.services.housekeeping import keep_house
 from pzcenter.server.services.jobs.queue import JobQueue
 from pzcenter.server.services.jobs.runner import run_process
+from pzcenter.server.services.jobs.stalls import mark_stalled
 from pzcenter.server.services.jobs.states import forgotten
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ class Worker:
             try:
                 for number in forgotten(self.services):
                     self.queue.put(number)
+                mark_stalled(self.services)
                 if time.monotonic() >= next_time:
                     keep_house(self.services)
                     next_time = time.monotonic() + HOUSE_SECONDS
