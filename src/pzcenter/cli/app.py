@@ -20,6 +20,7 @@ from pzcenter.cli import (
     estimate,
     lists,
     model,
+    nz,
     plot,
     produce,
     provenance,
@@ -99,6 +100,7 @@ add_verb(app, doctor.doctor, doctor.EXAMPLES, panel=START)
 add_verb(app, estimate.estimate, estimate.EXAMPLES, panel=MAIN_LINE)
 add_verb(app, train.train, train.EXAMPLES, panel=MAIN_LINE)
 app.add_typer(model.group, name="model", rich_help_panel=MAIN_LINE)
+app.add_typer(nz.group, name="nz", rich_help_panel=MAIN_LINE)
 add_verb(app, plot.plot, plot.EXAMPLES, panel=MAIN_LINE)
 catalog_app = verb_group("Look at tables, make skinny ones, convert them, verify them.", CATALOG_EXAMPLES)
 add_verb(catalog_app, catalog.info, catalog.INFO_EXAMPLES)

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pzcenter.pipelines.truth import KnownRedshifts
 
-__all__ = ["ObjectPdf", "plot_objects", "plot_run", "read_objects"]
+__all__ = ["ObjectPdf", "plot_objects", "plot_run", "read_objects", "skinny_of"]
 
 NZ_STEP = 0.05
 """Cells of the histogram of point estimates."""
@@ -86,7 +86,7 @@ def plot_run(
     root, folder = _finished_run(run), Path(destination or Path(run) / REPORT_FOLDER)
     folder.mkdir(parents=True, exist_ok=True)
     paths = {"overview": _save(plot_overview(root), folder / "overview.png")}
-    skinny = _skinny_of(root)
+    skinny = skinny_of(root)
     known = None if truth is None else read_redshifts(truth)
     if skinny is not None and (known is not None or "z_spec" in open_catalog(skinny).column_names):
         sample, metrics = validate_run(root, skinny, truth=known)
@@ -259,7 +259,7 @@ def _finished_run(run: str | os.PathLike[str]) -> Path:
     return root
 
 
-def _skinny_of(run: Path) -> Path | None:
+def skinny_of(run: Path) -> Path | None:
     """Input of a run: in its own directory, or where its provenance says, if that is still there."""
     if (run / "skinny").is_dir():
         return run / "skinny"
@@ -273,7 +273,7 @@ def _skinny_of(run: Path) -> Path | None:
 def _redshifts(run: Path, truth: str | os.PathLike[str] | None) -> KnownRedshifts | None:
     if truth is not None:
         return read_redshifts(truth)
-    skinny = _skinny_of(run)
+    skinny = skinny_of(run)
     if skinny is None or "z_spec" not in open_catalog(skinny).column_names:
         return None
     return read_redshifts(skinny)
