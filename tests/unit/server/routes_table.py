@@ -197,6 +197,8 @@ ROUTES = (
     Route("POST", f"{V2}/tickets/{{ticket_uid}}/messages", OWNER_AND_CURATORS, json={"text": "x"}, at=TICKET),
     Route("PUT", f"{V2}/tickets/{{ticket_uid}}/state", OWNER_AND_CURATORS, json={"state": "closed"}, at=TICKET),
     Route("GET", f"{V2}/status", SIGNED_IN),
+    # Off by default (test_public_extract.py switches it on).
+    Route("GET", f"{V2}/public/extract", PUBLIC, also=(404,)),
     Route("GET", f"{V2}/me", SIGNED_IN),
     Route("PATCH", f"{V2}/me", SIGNED_IN, json={"first_name": "X"}),
     Route("PUT", f"{V2}/me/password", SIGNED_IN, json={"new": "short"}),
@@ -397,6 +399,7 @@ ROUTES = (
     Route("POST", "/groups/{name}/delete", OWNER_AND_CURATORS, form={"typed": "matrix"}, at=GROUP, also=(404,)),
     Route("GET", "/help/questions", PUBLIC),
     Route("GET", "/help/status", SIGNED_IN),
+    Route("GET", "/extract", PUBLIC, also=(404,)),
     Route("GET", "/help/requests", SIGNED_IN),
     Route("POST", "/help/requests", SIGNED_IN, form={"subject": "x", "text": "x"}),
     Route("GET", "/help/requests/{uid}", OWNER_AND_CURATORS, at=TICKET),

@@ -26,6 +26,7 @@ from pzcenter.server.rest.v2.openapi import complete
 from pzcenter.server.rest.v2.product_list import router as product_list
 from pzcenter.server.rest.v2.product_types import router as product_types
 from pzcenter.server.rest.v2.products import router as products
+from pzcenter.server.rest.v2.public import router as public
 from pzcenter.server.rest.v2.references import router as references
 from pzcenter.server.rest.v2.releases import router as releases
 from pzcenter.server.rest.v2.reports import router as reports
@@ -76,6 +77,7 @@ def api_app(services: Services) -> FastAPI:
     app.include_router(challenges)
     app.include_router(tickets)
     app.include_router(status)
+    app.include_router(public)
     app.include_router(me)
     app.include_router(tokens)
     app.include_router(users)

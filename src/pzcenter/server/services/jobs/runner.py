@@ -21,6 +21,7 @@ from pzcenter.server.services.jobs.publish import publish_result
 from pzcenter.server.services.jobs.scoring import publish_scores
 from pzcenter.server.services.jobs.states import beat, claim, give_back
 from pzcenter.server.services.jobs.workspace import make_workspace, workspace_of
+from pzcenter.server.storage.base import now
 from pzcenter.server.storage.processes import Process, ProcessState
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def run_process(services: Services, process_id: int, *, stopping: threading.Even
     watch = _Watch(child)
     outcome = _wait(services, process_id, attempt, watch, stopping or threading.Event())
     watch.join()
+    beat(services, process_id, attempt, progress=watch.progress, log=watch.log)
     if outcome is not None:
         _end(services, process_id, attempt, *outcome)
     elif stopping is not None and stopping.is_set() and watch.child.returncode != 0:
@@ -91,9 +93,13 @@ class _Watch:
     def _read_progress(self, stream: IO[bytes]) -> None:
         for line in stream:
             try:
-                self.progress = json.loads(line)
-            except ValueError:
+                told = dict(json.loads(line))
+            except (TypeError, ValueError):
                 self.lines.append(line.decode(errors="replace"))
+                continue
+            if told.get("stage") != self.progress.get("stage"):
+                self.lines.append(f"{now():%H:%M:%S} {told.get('stage')}\n")
+            self.progress = told
 
     def _read_log(self, stream: IO[bytes]) -> None:
         for line in stream:
@@ -153,7 +159,6 @@ def _wait(
                 watch.stop()
                 return ProcessState.FAILED, f"it ran for more than {services.settings.job_hours:g} hours"
             continue
-        beat(services, process_id, attempt, progress=watch.progress, log=watch.log)
         return None
 
 
