@@ -85,6 +85,10 @@ class ServerSettings(BaseSettings):
         default=1_000_000, gt=0, description="Rows of one answer of the first interface, whose client reads one page."
     )
 
+    public_extract: bool = Field(
+        default=False, description="Everybody sees counts and coarse histograms of the releases that an admin chooses."
+    )
+
     job_workers: int = Field(default=1, ge=0, description="Jobs at the same time; 0 leaves them to other machines.")
     job_memory_bytes: int = Field(default=4 * GIGABYTE, gt=0, description="Memory of one job.")
     job_hours: float = Field(default=12.0, gt=0, description="Longest run of one job.")

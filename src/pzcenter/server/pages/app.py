@@ -15,6 +15,7 @@ from pzcenter.server.pages.assets import Assets
 from pzcenter.server.pages.changing import router as changing
 from pzcenter.server.pages.contents import router as contents
 from pzcenter.server.pages.cooperative import router as cooperative
+from pzcenter.server.pages.extract import router as extract
 from pzcenter.server.pages.failure import tell
 from pzcenter.server.pages.front import router as front
 from pzcenter.server.pages.groups import router as groups
@@ -58,6 +59,7 @@ ROUTERS = (
     groups,
     cooperative,
     help_desk,
+    extract,
 )
 
 

@@ -30,7 +30,8 @@ YEAR_SECONDS = 365 * 86_400
 def front(request: Request, services: CurrentServices, principal: SomebodyOrNobody) -> Response:
     """Say what this is; to those who are signed in, what is new and what they have under way."""
     if not principal.signed_in or Scope.READ not in principal.scopes:
-        return page(request, "welcome.html", registration=services.settings.registration)
+        settings = services.settings
+        return page(request, "welcome.html", registration=settings.registration, shows_numbers=settings.public_extract)
     with services.database.reading() as session:
         seen = select(Product.product_type_id, func.count()).where(
             visible(principal), Product.state == ProductState.PUBLISHED

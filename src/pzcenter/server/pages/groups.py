@@ -160,6 +160,7 @@ def save_release(
     description: LongText = "",
     state: ShortText = "open",
     is_public: Flag = "",
+    public_extract: Flag = "",
 ) -> Response:
     """Change a release; for admins."""
     if state not in {*ReleaseState}:
@@ -167,7 +168,7 @@ def save_release(
     with services.database.writing() as session:
         edit_release(
             session, principal, name, display_name=display_name.strip(), description=description.strip(),
-            state=ReleaseState(state), is_public=bool(is_public),
+            state=ReleaseState(state), is_public=bool(is_public), public_extract=bool(public_extract),
         )  # fmt: skip
     return go_on(f"/admin/releases/{name}")
 

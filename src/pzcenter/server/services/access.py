@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from pzcenter.server.services.principal import Principal
 
-__all__ = ["Action", "may", "need", "product_for", "visible"]
+__all__ = ["Action", "may", "need", "product_for", "seen_by_its_release", "visible"]
 
 
 class Action(StrEnum):
@@ -136,6 +136,12 @@ def visible(principal: Principal) -> ColumnElement[bool]:
     everybody = and_(Product.visibility == Visibility.RELEASE, free)
     public = and_(published, rights, Product.visibility != Visibility.PRIVATE, or_(everybody, shared))
     return and_(alive, or_(mine, public)) if principal.user_id is not None else and_(true(), public)
+
+
+def seen_by_its_release() -> ColumnElement[bool]:
+    """Condition on products: those that everybody with rights to their release sees; for counts, never for rows."""
+    free = or_(Product.embargo_until.is_(None), Product.embargo_until <= today())
+    return and_(Product.state == ProductState.PUBLISHED, Product.visibility == Visibility.RELEASE, free)
 
 
 def need(principal: Principal, action: Action, product: Product) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from pzcenter.server.services.jobs.stalls import mark_stalled
 from pzcenter.server.services.notes import HOUSEKEEPING, keep_note
+from pzcenter.server.services.public_extract import make_extracts
 from pzcenter.server.services.sessions import sweep_sessions
 from pzcenter.server.services.sweep import sweep
 
@@ -36,6 +37,7 @@ def keep_house(services: Services) -> dict[str, int]:
     with services.database.writing() as session:
         n_sessions = sweep_sessions(session)
     removed = {"n_sessions": n_sessions, **asdict(sweep(services)), "n_stalled": len(mark_stalled(services))}
+    removed["n_extracts"] = make_extracts(services)
     with services.database.writing() as session:
         keep_note(session, HOUSEKEEPING, removed)
     log.info("housekeeping", extra=removed)

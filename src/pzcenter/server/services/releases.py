@@ -28,7 +28,7 @@ __all__ = [
 
 NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,62}")
 MAX_TITLE, MAX_TEXT = 150, 20_000
-WORDS = ("display_name", "description", "state", "is_public", "indexing_column", "object_catalog")
+WORDS = ("display_name", "description", "state", "is_public", "public_extract", "indexing_column", "object_catalog")
 
 
 def list_releases(session: Session, principal: Principal) -> list[Release]:
@@ -116,7 +116,8 @@ def edit_release(session: Session, principal: Principal, name: str, **words: Any
         An admin.
     name : str
     **words
-        ``display_name``, ``description``, ``state``, ``is_public``, ``indexing_column``, ``object_catalog``.
+        ``display_name``, ``description``, ``state``, ``is_public``, ``public_extract``, ``indexing_column``,
+        ``object_catalog``.
 
     Returns
     -------

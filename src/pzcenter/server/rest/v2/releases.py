@@ -37,6 +37,7 @@ class ReleaseAnswer(BaseModel):
     description: str
     state: ReleaseState
     is_public: bool = Field(description="Everybody with an account has rights to it.")
+    public_extract: bool = Field(description="Counts and a coarse histogram are for everybody.")
     indexing_column: str
     object_catalog: dict[str, Any]
     created_at: datetime
@@ -59,6 +60,7 @@ class ReleaseBody(Body):
     description: LongText = Field(default="", max_length=20_000)
     state: ReleaseState = ReleaseState.OPEN
     is_public: bool = False
+    public_extract: bool = False
     indexing_column: Line = "objectId"
     object_catalog: dict[str, Any] = Field(default_factory=dict, max_length=50)
 
