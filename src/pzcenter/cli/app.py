@@ -20,6 +20,7 @@ from pzcenter.cli import (
     estimate,
     lists,
     model,
+    model_trust,
     nz,
     plot,
     produce,
@@ -99,6 +100,7 @@ add_verb(app, demo.demo, demo.EXAMPLES, panel=START)
 add_verb(app, doctor.doctor, doctor.EXAMPLES, panel=START)
 add_verb(app, estimate.estimate, estimate.EXAMPLES, panel=MAIN_LINE)
 add_verb(app, train.train, train.EXAMPLES, panel=MAIN_LINE)
+add_verb(model.group, model_trust.trust, model_trust.EXAMPLES)
 app.add_typer(model.group, name="model", rich_help_panel=MAIN_LINE)
 app.add_typer(nz.group, name="nz", rich_help_panel=MAIN_LINE)
 add_verb(app, plot.plot, plot.EXAMPLES, panel=MAIN_LINE)

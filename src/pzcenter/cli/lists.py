@@ -13,6 +13,7 @@ __all__ = ["MAPPINGS_EXAMPLES", "METHODS_EXAMPLES", "mappings", "methods"]
 METHODS_EXAMPLES = (
     ("pz methods", "names of all methods"),
     ("pz methods template", "the settings of one, with their defaults"),
+    ("pz methods rail:FlexZBoost", "those of a method of RAIL"),
 )
 MAPPINGS_EXAMPLES = (
     ("pz mappings", "names of the mappings that are shipped"),
@@ -29,6 +30,8 @@ def methods(
 
     Settings are given to 'pz train' and 'pz estimate' with --set or --config.
     """
+    from rich.markup import escape
+
     from pzcenter.cli.screen import plain_table, print_json, stdout
 
     if name is not None:
@@ -46,6 +49,11 @@ def methods(
         }
         for entry in registered_estimators()
     ]
+    names, why_none = _methods_of_rail()
+    rows += [
+        {"name": each, "training": True, "description": "", "module": "a method of RAIL", "problem": ""}
+        for each in names
+    ]
     if as_json:
         print_json(rows)
         return
@@ -54,7 +62,20 @@ def methods(
         words = f"[red]cannot be used: {row['problem']}[/]" if row["problem"] else str(row["module"])
         table.add_row(f"[bold]{row['name']}[/]", "needed" if row["training"] else "optional", words)
     stdout().print(table)
+    if why_none:
+        stdout().print(f"\n[dim]methods of RAIL: {escape(why_none)}[/]", soft_wrap=True)
     stdout().print("\n[dim]pz methods NAME shows the settings of a method[/]")
+
+
+def _methods_of_rail() -> tuple[tuple[str, ...], str]:
+    """Names of the methods of RAIL, or why there are none."""
+    from pzcenter.errors import PZCenterError
+    from pzcenter.estimators.rail import rail_names
+
+    try:
+        return rail_names(), ""
+    except PZCenterError as error:
+        return (), str(error)
 
 
 def _settings_of(name: str, *, as_json: bool) -> None:
@@ -86,8 +107,13 @@ def _first_line(text: str | None) -> str:
 
 
 def _module_line(estimator: type | None) -> str:
-    """First line of the module of a method: what it does, in a sentence."""
+    """First line of the module of a method, or of the class where many have one module: what it does, in a sentence."""
     import sys
+
+    from pzcenter.estimators.rail import RailEstimator
+
+    if estimator is not None and issubclass(estimator, RailEstimator):
+        return _first_line(estimator.__doc__)
 
     module = sys.modules.get(getattr(estimator, "__module__", ""))
     return _first_line(module.__doc__ if module else "")

@@ -12,6 +12,7 @@ from pzcenter.catalogs.provenance import PROVENANCE_NAME
 from pzcenter.errors import BandError, ConfigError, NotFoundError, OutputExistsError
 from pzcenter.estimators import estimator_names, get_estimator, load_model, model_digest
 from pzcenter.estimators.protocol import checked_config
+from pzcenter.estimators.rail import FAMILY as RAIL
 from pzcenter.estimators.storage import read_files, write_files
 from pzcenter.pipelines.run import is_finished
 from pzcenter.schema import detect_mapping, load_mapping, mapping_names
@@ -124,6 +125,9 @@ def check_model(
         if config or z_grid is not None:
             raise ConfigError(f"{model} is a trained model: its settings and its redshift grid cannot be changed")
         return load_model(Path(model))
+    if str(model).startswith(f"{RAIL}:"):
+        get_estimator(str(model))
+        return None
     names = estimator_names()
     if str(model) not in names:
         raise NotFoundError(

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
-from pzcenter.estimators.rail.estimator import FAMILY, RailEstimator, rail_estimator, rail_names, trust_model
+from pzcenter.estimators.rail.estimator import (
+    FAMILY,
+    RailEstimator,
+    rail_estimator,
+    rail_names,
+    trust_model,
+    withdraw_model,
+)
 from pzcenter.estimators.rail.process import end_rail_processes
 from pzcenter.estimators.rail.settings import RailSettings
 
@@ -14,4 +21,5 @@ __all__ = [
     "rail_estimator",
     "rail_names",
     "trust_model",
+    "withdraw_model",
 ]

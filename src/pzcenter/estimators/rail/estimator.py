@@ -33,9 +33,9 @@ from pzcenter.estimators.rail.parameters import (
     order_bands,
     stage_parameters,
 )
-from pzcenter.estimators.rail.process import rail_process
+from pzcenter.estimators.rail.process import RailProcess, rail_process
 from pzcenter.estimators.rail.settings import RailSettings
-from pzcenter.estimators.rail.trust import require_trust, trust
+from pzcenter.estimators.rail.trust import require_trust, trust, withdraw_trust
 from pzcenter.estimators.storage import StoredModel, read_manifest, read_model, write_model
 from pzcenter.schema import PZ, PZFlag
 
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from pzcenter.estimators.protocol import Progress
     from pzcenter.schema import Photometry
 
-__all__ = ["FAMILY", "RailEstimator", "rail_estimator", "rail_names", "trust_model"]
+__all__ = ["FAMILY", "RailEstimator", "rail_estimator", "rail_names", "trust_model", "withdraw_model"]
 
 FAMILY = "rail"
 """What stands before the colon in the names of these methods."""
@@ -102,10 +102,15 @@ class RailEstimator:
         self.mag_limits = mag_limits
         self.versions = versions
         self.cpu_s = 0.0
-        """Processor seconds that RAIL's estimator took in its process, all calls together."""
+        """Processor seconds that estimates took in RAIL's process, all calls together."""
         self._content = content
         self._sha256 = hashlib.sha256(content).hexdigest()
         self._place = "MODEL"
+
+    @property
+    def pickle(self) -> bytes:
+        """The model as RAIL's informer wrote it; nothing here opens it."""
+        return self._content
 
     @classmethod
     def default(cls, *, config: EstimatorConfig | None = None, z_grid: NDArray[Any] | None = None) -> Self:
@@ -204,23 +209,23 @@ class RailEstimator:
         mags = rail_magnitudes(flux, flux_err, detection_snr=self.config.detection_snr, marks_missing=marks)
         process = rail_process(limits)
         with process.lock:
-            self._open(limits)
-            answer, arrays = process.ask(
+            self._open(process, limits)
+            begin = process.cpu_s
+            _, arrays = process.ask(
                 {"command": "estimate", "columns": _columns(self.bands)},
                 {"table": mags},
                 within_s=limits.batch_s,
                 doing=f"an estimate with {self.name}",
             )
-        self.cpu_s += float(answer.get("cpu_s", 0.0))
+            self.cpu_s += process.cpu_s - begin
         given = arrays.get("pdf")
         if given is None or given.shape != (flux.shape[0], self.z_grid.size) or given.dtype != np.float32:
             shape = None if given is None else given.shape
             raise ModelError(f"{self.name} gave densities of shape {shape} for {flux.shape[0]} objects")
         return normalise(given, self.z_grid)
 
-    def _open(self, limits: RailSettings) -> None:
+    def _open(self, process: RailProcess, limits: RailSettings) -> None:
         """Have the worker open the model, unless it is the one that is open."""
-        process = rail_process(limits)
         identity = f"{self.name} {self._sha256} {self.config.model_dump_json()} {hash(self.z_grid.tobytes())}"
         if process.opened == identity:
             return
@@ -340,7 +345,7 @@ def _made(name: str, python: str) -> type[RailEstimator]:
         "name": f"{FAMILY}:{short}",
         "method": method,
         "Config": config_class(method),
-        "__doc__": f"RAIL's {short}: {method.words or 'no description'}",
+        "__doc__": f"RAIL's {short}: {method.words or 'it does not say what it does'}",
         "__module__": __name__,
     }
     return type(f"Rail{short}Estimator", (RailEstimator,), members)
@@ -364,12 +369,41 @@ def trust_model(directory: Path | str) -> str:
     ModelError
         It is no model of RAIL.
     """
-    manifest = read_manifest(directory)
-    if not manifest.estimator.startswith(f"{FAMILY}:"):
-        raise ModelError(f"{directory} is a model of {manifest.estimator}, which is data only and needs no trust")
-    _, sha256 = _pickle_of(read_model(directory, estimator=manifest.estimator), directory)
-    trust(sha256, manifest.estimator, why="trusted")
+    method, sha256 = _identity_of(directory)
+    trust(sha256, method, why="trusted")
     return sha256
+
+
+def withdraw_model(directory: Path | str) -> str:
+    """Take back what :func:`trust_model`, or a training, gave.
+
+    Parameters
+    ----------
+    directory : Path or str
+        Of the model.
+
+    Returns
+    -------
+    str
+        SHA-256 of the pickle in it.
+
+    Raises
+    ------
+    ModelError
+        It is no model of RAIL.
+    """
+    _, sha256 = _identity_of(directory)
+    withdraw_trust(sha256)
+    return sha256
+
+
+def _identity_of(directory: Path | str) -> tuple[str, str]:
+    """Method of a saved model and SHA-256 of its pickle."""
+    method = read_manifest(directory).estimator
+    if not method.startswith(f"{FAMILY}:"):
+        raise ModelError(f"{directory} is a model of {method}, which is data only and needs no trust")
+    _, sha256 = _pickle_of(read_model(directory, estimator=method), directory)
+    return method, sha256
 
 
 def _config_of(cls: type[RailEstimator]) -> type[RailConfig]:
@@ -396,9 +430,13 @@ def _pickle_of(stored: StoredModel, directory: Path | str) -> tuple[bytes, str]:
 
 def _nearest(short: str, names: list[str], limits: RailSettings) -> str:
     """Message for a name that RAIL does not have."""
+    wanted = short.lower()
     lower = {name.lower(): name for name in names}
-    alike = [name for key, name in lower.items() if short.lower() in key or key in short.lower()]
-    alike += [lower[key] for key in difflib.get_close_matches(short.lower(), lower, n=3) if lower[key] not in alike]
-    meant = f"; do you mean {' or '.join(f'{FAMILY}:{name}' for name in alike)}?" if alike else ""
+    # KNN for KNearNeigh: the initials; and what a name holds, or is held by.
+    alike = [name for name in names if wanted == "".join(re.findall("[A-Z]", name)).lower()]
+    alike += [name for key, name in lower.items() if wanted in key or key in wanted]
+    alike += [lower[key] for key in difflib.get_close_matches(wanted, lower, n=3)]
+    meant = " or ".join(f"{FAMILY}:{name}" for name in dict.fromkeys(alike))
     there = ", ".join(f"{FAMILY}:{name}" for name in names) or "none"
-    return f"no method {FAMILY}:{short} in {limits.python or 'this Python'}{meant} Installed: {there}"
+    question = f"Do you mean {meant}? " if meant else ""
+    return f"no method {FAMILY}:{short} in {limits.python or 'this Python'}. {question}Installed: {there}"

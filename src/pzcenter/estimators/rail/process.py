@@ -54,6 +54,8 @@ class RailProcess:
         self.settings = settings
         self.opened = ""
         """Name that a user gave to what is open in the worker; empty when nothing is."""
+        self.cpu_s = 0.0
+        """Processor seconds that the worker had used when it wrote its last answer."""
         self.lock = threading.RLock()
         python = rail_python(settings)
         self._folder = Path(tempfile.mkdtemp(prefix="pz-rail-"))
@@ -127,6 +129,7 @@ class RailProcess:
                 for part in worker.pack(header, arrays):
                     self._write(memoryview(part).cast("B"), end)
                 answer, contents = self._answer(end)
+                self.cpu_s = float(answer.get("cpu_s", 0.0))
         except _TooLateError:
             self._fail(
                 f"{doing} by RAIL took longer than {within_s:g} s and was ended. {PREFIX}TRAIN_S and {PREFIX}BATCH_S "

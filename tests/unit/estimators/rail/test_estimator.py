@@ -50,7 +50,7 @@ def test_names_are_listed():
 
 
 def test_an_unknown_name_is_answered_with_the_nearest():
-    with pytest.raises(NotFoundError, match="do you mean rail:Counts") as told:
+    with pytest.raises(NotFoundError, match="Do you mean rail:Counts") as told:
         get_estimator("rail:count")
     assert "rail:Raising" in str(told.value)
     with pytest.raises(NotFoundError, match="not the name of a method"):
