@@ -10,8 +10,8 @@ from functools import cache
 from typing import Any, TypeVar, cast
 
 __all__ = [
-    "Activity", "Challenge", "Column", "Comment", "Edge", "File", "Me", "Node", "Part", "Person", "Product",
-    "ProductType", "Provenance", "Release", "Sharing", "Standing", "Submission", "Token", "read_as",
+    "Activity", "Challenge", "Column", "Comment", "Edge", "File", "Job", "Me", "Node", "Part", "Person", "Pipeline",
+    "Product", "ProductType", "Provenance", "Release", "Sharing", "Standing", "Submission", "Token", "read_as",
 ]  # fmt: skip
 
 T = TypeVar("T")
@@ -261,6 +261,66 @@ class Token:
     expires_at: datetime | None = None
     last_used_at: datetime | None = None
     expired: bool = False
+
+
+@dataclass(frozen=True)
+class Pipeline:
+    """Something that the server can make.
+
+    Attributes
+    ----------
+    settings : dict
+        JSON schema of what may be said of a job.
+    """
+
+    name: str
+    display_name: str = ""
+    version: str = ""
+    description: str = ""
+    settings: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """Something that the server makes, or has made.
+
+    Attributes
+    ----------
+    state : str
+        ``pending``, ``queued``, ``running``, ``stopping``, ``stopped``, ``successful`` or ``failed``.
+    progress : dict
+        ``stage``, and where known ``done`` and ``all``.
+    stalled : bool
+        Nothing new for a quarter of an hour.
+    failure : str or None
+        Why there is no product.
+    product_id : int or None
+        What it makes; None where the asker does not see it.
+    inputs : list of int
+        Products that went in, of those that the asker sees; ``hidden_inputs`` more.
+    """
+
+    uid: str
+    pipeline: str = ""
+    display_name: str = ""
+    owner: str = ""
+    state: str = "pending"
+    progress: dict[str, Any] = field(default_factory=dict)
+    stalled: bool = False
+    failure: str | None = None
+    release: str | None = None
+    product_id: int | None = None
+    inputs: list[int] = field(default_factory=list)
+    hidden_inputs: int = 0
+    settings: dict[str, Any] = field(default_factory=dict)
+    created_at: datetime | None = None
+    started_at: datetime | None = None
+    ended_at: datetime | None = None
+
+    @property
+    def ended(self) -> bool:
+        """Nothing more will happen."""
+        return self.state in {"stopped", "successful", "failed"}
 
 
 @dataclass(frozen=True)

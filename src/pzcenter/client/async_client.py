@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Self, TypeVar
 import httpx2
 
 from pzcenter.client.async_challenges import AsyncChallenges
+from pzcenter.client.async_jobs import AsyncJobs
 from pzcenter.client.exchange import Answer, Retries, Send, Sleep, Steps
 from pzcenter.client.procedures import KEEP, Procedures
 from pzcenter.client.servers import KnownServers, state_dir
@@ -44,7 +45,7 @@ __all__ = ["AsyncPZClient"]
 T = TypeVar("T")
 
 
-class AsyncPZClient(AsyncChallenges):
+class AsyncPZClient(AsyncChallenges, AsyncJobs):
     """A PZ Server, as seen by the owner of a token; as :class:`pzcenter.client.PZClient`, with ``await``.
 
     Everything may raise the errors of the server, with the same codes

@@ -98,6 +98,10 @@ class Procedures:
         answer = check((yield from answered(send, self.retries)))
         return _json(answer)
 
+    def text(self, path: str) -> Steps[str]:
+        """What stands at an address, as text."""
+        return check((yield from answered(Send("GET", path), self.retries))).content.decode()
+
     def _one(self, cls: type[T], method: str, path: str, body: Any = None, *, match: str | None = None) -> Steps[T]:
         return read_as(cls, (yield from self.ask(method, path, body, match=match)))
 
@@ -251,8 +255,7 @@ class Procedures:
 
     def citation(self, product: Which) -> Steps[str]:
         """BibTeX of a product."""
-        send = Send("GET", f"products/{key_of(product)}/citation")
-        return check((yield from answered(send, self.retries))).content.decode()
+        return (yield from self.text(f"products/{key_of(product)}/citation"))
 
     # ---- bytes --------------------------------------------------------------------------------------------------
 

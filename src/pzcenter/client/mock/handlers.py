@@ -93,7 +93,7 @@ def list_products(request: Request) -> Reply:
     rows = [shapes.summary(each) for each in request.state.products.values() if sees(request.user, each)]
     rows = [row for row in rows if _fits(row, query, request)]
     rows.sort(key=lambda row: (row[sort.removeprefix("-")], row["id"]), reverse=sort.startswith("-"))
-    begin, limit = int(query.get("cursor") or 0), int(query.get("limit", 100))
+    begin, limit = int(query.get("cursor") or 0), int(query.get("limit", 50))
     more = begin + limit < len(rows)
     return Reply(
         body={"items": rows[begin : begin + limit], "next_cursor": str(begin + limit) if more else None, "total": None}

@@ -13,6 +13,7 @@ from pzcenter.errors import AuthenticationError, NotFoundError, PermissionDenied
 
 if TYPE_CHECKING:
     from pzcenter.client.mock.challenges import MockChallenge
+    from pzcenter.client.mock.jobs import MockJob
 
 __all__ = [
     "PRODUCT_TYPES",
@@ -135,6 +136,7 @@ class State:
     products: dict[int, MockProduct] = field(default_factory=dict)
     uploads: dict[str, MockUpload] = field(default_factory=dict)
     challenges: dict[str, MockChallenge] = field(default_factory=dict)
+    jobs: dict[str, MockJob] = field(default_factory=dict)
     numbers: count[int] = field(default_factory=lambda: count(1))
 
     def user_of(self, secret: str) -> tuple[MockUser, set[str]]:
