@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,7 +15,7 @@ from pzcenter.server.settings import ENV_PREFIX, read_settings
 if TYPE_CHECKING:
     from fastapi import FastAPI
 
-__all__ = ["app_here"]
+__all__ = ["app_here", "keep_what_is_loaded"]
 
 
 def app_here() -> FastAPI:
@@ -34,4 +35,12 @@ def app_here() -> FastAPI:
         raise ConfigError(f"{ENV_PREFIX}DATA_DIR must name the directory of a server")
     settings = read_settings(Path(directory))
     log_to(settings.log_level)
-    return create_app(settings)
+    app = create_app(settings)
+    keep_what_is_loaded()
+    return app
+
+
+def keep_what_is_loaded() -> None:
+    """Have the collector of garbage pass over what is loaded by now, and stays: requests would wait for it."""
+    gc.collect()
+    gc.freeze()

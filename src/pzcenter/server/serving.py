@@ -197,8 +197,11 @@ def serve(settings: ServerSettings, *, host: str, port: int, workers: int = 1) -
     with _jobs(settings):
         if workers == 1:
             from pzcenter.server.app import create_app
+            from pzcenter.server.asgi import keep_what_is_loaded
 
-            uvicorn.run(create_app(settings), **words)
+            app = create_app(settings)
+            keep_what_is_loaded()
+            uvicorn.run(app, **words)
             return
         # Workers are processes of their own, which read the settings again.
         os.environ[DIRECTORY_VARIABLE] = str(settings.data_dir)
