@@ -10,12 +10,12 @@ import numpy as np
 
 from pzcenter.errors import ConfigError
 from pzcenter.schema import BANDS
+from pzcenter.science.cosmology import tabulate_distances
 from pzcenter.science.extinction import extinction_coefficients
 from pzcenter.science.filters import load_filter
 from pzcenter.science.igm import inoue2014_transmission
 from pzcenter.science.photometry import flux_to_mag
 from pzcenter.science.sed import load_template_set
-from pzcenter.simulation.cosmology import tabulate_distances
 from pzcenter.simulation.galaxies import build_flux_grid
 from pzcenter.simulation.noise import gaap_area_ratio, lsst_noise
 from pzcenter.simulation.population import GALAXY_CLASSES, build_population
@@ -23,8 +23,8 @@ from pzcenter.simulation.population import GALAXY_CLASSES, build_population
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from pzcenter.science.cosmology import Distances
     from pzcenter.simulation.config import SimulationConfig
-    from pzcenter.simulation.cosmology import Distances
     from pzcenter.simulation.galaxies import FluxGrid
     from pzcenter.simulation.noise import FluxNoise
     from pzcenter.simulation.population import Population

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from pzcenter.simulation.cosmology import Distances
+    from pzcenter.science.cosmology import Distances
 
 __all__ = ["GALAXY_CLASSES", "GalaxyClass", "Population", "build_population"]
 

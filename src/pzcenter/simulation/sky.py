@@ -12,7 +12,7 @@ from pzcenter.errors import ConfigError
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pzcenter.simulation.cosmology import Distances
+    from pzcenter.science.cosmology import Distances
 
 __all__ = ["DustField", "Footprint", "draw_dust_field", "gather_groups", "lay_footprint"]
 

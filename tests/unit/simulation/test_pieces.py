@@ -10,9 +10,9 @@ from scipy.stats import kstest
 
 from pzcenter.errors import BandError, ConfigError
 from pzcenter.schema import BANDS
+from pzcenter.science.cosmology import tabulate_distances
 from pzcenter.science.filters import load_filter
 from pzcenter.science.sed import Sed, TemplateSet
-from pzcenter.simulation.cosmology import tabulate_distances
 from pzcenter.simulation.galaxies import DUST_NODES, build_flux_grid, half_light_arcsec
 from pzcenter.simulation.noise import (
     GAAP_SIGMA_ARCSEC,

@@ -1,6 +1,6 @@
 """Distances in a flat universe of matter and a cosmological constant, tabulated once and interpolated.
 
-A simulated sky needs the same two curves for every object; a table of them costs microseconds where an astronomy
+A catalogue needs the same curves for every object; a table of them costs microseconds where an astronomy
 library integrates each time.
 """
 
