@@ -26,7 +26,13 @@ MAX_OFFSET_DEG = 1e-6
 N_NAMED = 5
 
 _POSITION = ("ra", "dec", "_healpix_29", "tract")
-_FILLERS: dict[str, Any] = {"template_id": -1, "band_mask": 0, "n_bands": 0, "flags": int(PZFlag.no_estimate)}
+_FILLERS: dict[str, Any] = {
+    "template_id": -1,
+    "phys_template_id": -1,
+    "band_mask": 0,
+    "n_bands": 0,
+    "flags": int(PZFlag.no_estimate),
+}
 """Of an object that was not estimated; every other column is missing."""
 
 

@@ -30,6 +30,7 @@ EXAMPLES = (
     ("pz estimate galaxies.parquet my-pz --dry-run", "what would be done, and how long it would take"),
     ("pz estimate galaxies.parquet my-pz", "templates and prior of the package"),
     ("pz estimate cat.fits my-pz --model my-model --truth specz.csv", "own model, measured on redshifts"),
+    ("pz estimate cat.fits my-pz --physical --classes stars.parquet", "absolute magnitudes; p_star from elsewhere"),
     ("pz estimate cat.csv my-pz --mapping mine.yaml --cut 'i_extendedness > 0.5'", "own columns and cut"),
 )
 
@@ -62,6 +63,18 @@ def estimate(
             "--trained-on",
             metavar="TABLE",
             help="Redshift table of the training: its objects are kept out of the test.",
+        ),
+    ] = None,
+    physical: Annotated[
+        bool,
+        typer.Option(
+            "--physical", metavar=FLAG, help="Add the best template at z_best, its chi-squared and absolute magnitudes."
+        ),
+    ] = False,
+    classes: Annotated[
+        Path | None,
+        typer.Option(
+            "--classes", metavar="TABLE", help="Object ids with p_star, p_agn or both, to be joined to the PZ table."
         ),
     ] = None,
     mag_max: Annotated[
@@ -125,6 +138,8 @@ def estimate(
             row_numbers=row_numbers,
             ebv_map=dust_map(ebv_map),
             mag_max=math.inf if mag_max is None else mag_max,
+            physical=physical,
+            classes=classes,
             training_ids=None if trained_on is None else read_redshifts(trained_on).object_id,
             progress=progress,
             **arguments,

@@ -88,7 +88,7 @@ class Declaration:
     ----------
     fills : frozenset of str
         Optional fields of :class:`pzcenter.schema.PZ` that the method gives: of ``chi2``, ``template_id``,
-        ``in_train_domain``.
+        ``in_train_domain``, ``p_star``, ``p_agn``.
     needs_dereddened : bool
         Whether Galactic extinction must be out of the fluxes; objects for which it is not are flagged.
     n_train_min : int

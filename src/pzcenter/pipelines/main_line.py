@@ -15,11 +15,13 @@ from pzcenter.catalogs import is_skinny, make_skinny, open_catalog
 from pzcenter.catalogs.provenance import provenance_record, write_provenance
 from pzcenter.catalogs.storage import write_text_atomically
 from pzcenter.estimators import load_model, model_digest
+from pzcenter.pipelines.extra_columns import CLASS_COLUMNS, ExtraSettings
 from pzcenter.pipelines.prepare import (
     REPORT_FOLDER,
     check_bands,
     check_model,
     prepare_model,
+    prepare_physical_model,
     refuse_unusable,
     remove_outputs,
     survey_settings,
@@ -81,6 +83,8 @@ def estimate_catalog(
     ebv_map: Any = None,
     truth: str | os.PathLike[str] | None = None,
     training_ids: NDArray[np.int64] | None = None,
+    physical: bool = False,
+    classes: str | os.PathLike[str] | None = None,
     mag_max: float = math.inf,
     workers: int | None = None,
     rows_per_partition: int = 150_000,
@@ -119,6 +123,11 @@ def estimate_catalog(
         Table of object ids and known redshifts; by default those in the catalogue itself, if there are any.
     training_ids : ndarray of int64, optional
         Objects that the model was trained on: they are kept out of the validation.
+    physical : bool
+        Add the best template at ``z_best``, its chi-squared and absolute magnitudes: of the model where it is a
+        template fit, else of the template fit that comes with the package.
+    classes : path, optional
+        Table of object ids with ``p_star``, ``p_agn`` or both, to be joined.
     mag_max : float
         Magnitude in the i band, AB, up to which the quality is measured.
     workers : int, optional
@@ -161,6 +170,11 @@ def estimate_catalog(
     try:
         model_path = prepare_model(model, destination, config=config, z_grid=z_grid)
         check_bands(source, load_model(model_path).bands, mapping=mapping)
+        extras = ExtraSettings(
+            prepare_physical_model(source, destination, mapping=mapping) if physical else None,
+            None if classes is None else Path(classes),
+        )
+        extras.load()
         skinny, cut = source, None
         if not is_skinny(source):
             skinny = destination / "skinny"
@@ -187,20 +201,22 @@ def estimate_catalog(
         model_path,
         workers=workers or os.cpu_count() or 1,
         resume_finished=True,
+        extras=extras,
         progress=lambda done, total: tell("estimate", done / max(total, 1), f"{done} of {total} objects"),
     )
     paths = {name: destination / name for name in ("pz", "pz_pdf", "model")}
+    counts = _counts(cut, run) | _class_counts(destination)
     record = provenance_record(
         "estimate",
         started=started,
-        inputs=[source, *([] if truth is None else [truth])],
+        inputs=[source, *(path for path in (truth, classes) if path is not None)],
         model=model_path,
         configuration={
             "mapping": cut.mapping if cut else "the skinny table's own",
             "cuts": list(cut.n_cut) if cut else [],
             "rows_per_partition": rows_per_partition,
         },
-        counts=_counts(cut, run),
+        counts=counts,
         command=command,
     )
     metrics = None
@@ -217,7 +233,7 @@ def estimate_catalog(
         facts = RunFacts(
             title=title,
             model=_model_facts(model_path),
-            counts=_counts(cut, run),
+            counts=counts,
             rates=_rates(run),
             inputs=tuple(record["inputs"]),
             config=record["configuration"],
@@ -246,6 +262,18 @@ def _counts(cut: SkinnyReport | None, run: RunReport) -> dict[str, int]:
         counts["objects read"] = cut.n_in
         counts |= {f"removed by {name}": n for name, n in cut.n_cut.items()}
     counts["objects estimated"] = run.n_obj
+    return counts
+
+
+def _class_counts(destination: Path) -> dict[str, int]:
+    """Objects whose class probabilities are known, where the table has any."""
+    catalog = open_catalog(destination / "pz")
+    names = [name for name in CLASS_COLUMNS if name in catalog.column_names]
+    counts = {f"objects with {name}": 0 for name in names}
+    for batch in catalog.batches(names) if names else ():
+        for name in names:
+            values = batch.column(name).to_numpy(zero_copy_only=False)
+            counts[f"objects with {name}"] += int((values == values).sum())  # noqa: PLR0124 - NaN differs from itself
     return counts
 
 

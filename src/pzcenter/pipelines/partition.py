@@ -14,7 +14,9 @@ import pyarrow as pa
 
 from pzcenter.catalogs import photometry_of
 from pzcenter.catalogs.densities import ENCODING, code_column, grid_metadata
+from pzcenter.pipelines.extra_columns import class_flags
 from pzcenter.schema import PZFlag, arrow_schema, check_table
+from pzcenter.schema.felis import load_table
 from pzcenter.science.packing import get_encoding
 from pzcenter.science.pz import point_estimates
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pzcenter.estimators import Estimator
+    from pzcenter.pipelines.extra_columns import ExtraColumns
 
 __all__ = ["BLOCK", "PartitionProduct", "estimate_partition"]
 
@@ -51,7 +54,9 @@ class PartitionProduct:
     pz_pdf: pa.Table
 
 
-def estimate_partition(skinny: pa.Table, model: Estimator, *, model_id: int = 0) -> PartitionProduct:
+def estimate_partition(
+    skinny: pa.Table, model: Estimator, *, model_id: int = 0, extras: ExtraColumns | None = None
+) -> PartitionProduct:
     """Photo-z of each object of a partition.
 
     Parameters
@@ -61,6 +66,8 @@ def estimate_partition(skinny: pa.Table, model: Estimator, *, model_id: int = 0)
     model : Estimator
     model_id : int
         Row of the model in ``pz_model``.
+    extras : ExtraColumns, optional
+        What makes class probabilities and physical quantities; none by default.
 
     Returns
     -------
@@ -88,6 +95,8 @@ def estimate_partition(skinny: pa.Table, model: Estimator, *, model_id: int = 0)
             "chi2": result.chi2,
             "template_id": result.template_id,
             "in_train_domain": result.in_train_domain,
+            "p_star": result.p_star,
+            "p_agn": result.p_agn,
             "flags": result.flags | points.flags(_DIAGNOSTIC_BITS),
         }
         for name, values in block.items():
@@ -95,6 +104,9 @@ def estimate_partition(skinny: pa.Table, model: Estimator, *, model_id: int = 0)
                 if name not in columns:
                     columns[name] = np.empty(n_obj, dtype=values.dtype)
                 columns[name][rows] = values
+    if extras is not None:
+        columns |= extras.columns(skinny, columns["z_best"])
+    columns["flags"] |= class_flags(columns, n_obj)
     measured = np.isfinite(photometry.flux) & np.isfinite(photometry.flux_err) & (photometry.flux_err > 0)
     columns["n_bands"] = measured.sum(axis=1, dtype=np.uint8)
     columns["band_mask"] = measured @ (1 << np.arange(photometry.n_band))
@@ -121,7 +133,9 @@ def _table(
     """Columns of the skinny table and computed ones, in the order and types of the definition, checked."""
     optional = {"chi2": np.float32(np.nan), "in_train_domain": np.float32(np.nan), "template_id": np.int16(-1)}
     values = {column: skinny.column(column) for column in carried if column in skinny.column_names}
-    schema = arrow_schema(name, sizes=sizes)
+    names = load_table(name).column_names
+    # Columns of bands beyond ugrizy are not written in the definition.
+    schema = arrow_schema(name, columns=[*names, *(column for column in columns if column not in names)], sizes=sizes)
     present = [field for field in schema if field.name in values or field.name in columns or field.name in optional]
     arrays = []
     for field in present:

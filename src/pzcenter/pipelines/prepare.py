@@ -13,7 +13,7 @@ from pzcenter.errors import BandError, ConfigError, NotFoundError, OutputExistsE
 from pzcenter.estimators import estimator_names, get_estimator, load_model, model_digest
 from pzcenter.estimators.protocol import checked_config
 from pzcenter.estimators.rail import FAMILY as RAIL
-from pzcenter.estimators.storage import read_files, write_files
+from pzcenter.estimators.storage import read_files, read_manifest, write_files
 from pzcenter.pipelines.run import is_finished
 from pzcenter.schema import detect_mapping, load_mapping, mapping_names
 
@@ -31,12 +31,16 @@ __all__ = [
     "check_bands",
     "check_model",
     "prepare_model",
+    "prepare_physical_model",
     "refuse_unusable",
     "remove_outputs",
     "survey_settings",
 ]
 
 REPORT_FOLDER = "report"
+PHYSICAL_FOLDER = "physical_model"
+PHYSICAL_METHOD = "template"
+"""Template model of the physical quantities, where the run's own model is none."""
 
 
 def prepare_model(
@@ -99,6 +103,41 @@ def prepare_model(
             )
         return target
     made.save(target)
+    return target
+
+
+def prepare_physical_model(source: str | os.PathLike[str], destination: Path, *, mapping: str | None = None) -> Path:
+    """Template model for the physical quantities of a run: its own where it is one, else the one of the package.
+
+    Parameters
+    ----------
+    source : path
+        Whose survey tells the filters.
+    destination : Path
+        Of the run, with its model.
+    mapping : str, optional
+        Of the columns of a catalogue.
+
+    Returns
+    -------
+    Path
+        Directory of the model.
+
+    Raises
+    ------
+    ConfigError, BandError
+        There is no filter for a band.
+    """
+    own = destination / "model"
+    if read_manifest(own).estimator == PHYSICAL_METHOD:
+        return own
+    target = destination / PHYSICAL_FOLDER
+    if not target.exists():
+        estimator = get_estimator(PHYSICAL_METHOD)
+        config = survey_settings(source, PHYSICAL_METHOD, None, mapping=mapping)
+        grid = load_model(own).z_grid
+        estimator.default(config=checked_config(estimator.Config, config), z_grid=grid).save(target)
+    check_bands(source, load_model(target).bands, mapping=mapping)
     return target
 
 
@@ -194,7 +233,7 @@ def refuse_unusable(destination: Path, *, overwrite: bool) -> None:
 
 
 _OUTPUTS = (
-    "skinny", "pz", "pz_pdf", "model", REPORT_FOLDER, ".tmp", ".tmp-model",
+    "skinny", "pz", "pz_pdf", "model", PHYSICAL_FOLDER, REPORT_FOLDER, ".tmp", ".tmp-model",
     "journal.jsonl", PROVENANCE_NAME, "pz_model.parquet", "pz_flag.parquet", "pz_quality.parquet",
 )  # fmt: skip
 

@@ -42,6 +42,7 @@ from pzcenter.catalogs.storage import file_sha256
 from pzcenter.errors import BandError, EmptyTableError, OutputExistsError, PartitionError, StorageError
 from pzcenter.estimators import load_model, model_digest
 from pzcenter.estimators.storage import read_manifest
+from pzcenter.pipelines.extra_columns import ExtraSettings
 from pzcenter.pipelines.partition import estimate_partition
 from pzcenter.pipelines.pool import run_tasks
 from pzcenter.pipelines.quality import model_facts, model_table, quality_row, table_of_rows
@@ -121,6 +122,7 @@ def run_estimate(
     overwrite: bool = False,
     resume_finished: bool = False,
     keep_going: bool = True,
+    extras: ExtraSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> RunReport:
     """Photo-z of every object of a skinny catalogue.
@@ -143,6 +145,8 @@ def run_estimate(
         Give the report of a run that is finished already, and do nothing, in place of an error.
     keep_going : bool
         Go on with the other partitions when one fails.
+    extras : ExtraSettings, optional
+        Columns besides those that every run has; none by default.
     progress : callable, optional
         Called with the objects done and the objects in all.
 
@@ -167,8 +171,10 @@ def run_estimate(
     begin = time.monotonic()
     source, destination, model = Path(source), Path(destination), Path(model)
     estimator = load_model(model)
+    wanted = extras or ExtraSettings()
+    _check_extras(source, wanted)
     partitions = _partitions(source, estimator)
-    key = _run_key(source, model)
+    key = _run_key(source, model, wanted)
     journal = _open_run(destination, key, overwrite=overwrite, resume_finished=resume_finished)
     finished = _finished(journal, destination)
     n_resumed = len(finished)
@@ -185,7 +191,7 @@ def run_estimate(
         _estimate_and_write,
         workers=min(workers, max(len(todo), 1)),
         initializer=_prepare_worker,
-        initargs=(str(model), str(destination)),
+        initargs=(str(model), str(destination), wanted),
     )
     try:
         for outcome in outcomes:
@@ -241,16 +247,16 @@ def _compile(estimator: Estimator, partition: Partition) -> None:
 _WORKER: dict[str, Any] = {}
 
 
-def _prepare_worker(model: str, destination: str) -> None:
+def _prepare_worker(model: str, destination: str, extras: ExtraSettings) -> None:
     """Load what all partitions share; once per process."""
-    _WORKER.update(model=load_model(Path(model)), destination=Path(destination))
+    _WORKER.update(model=load_model(Path(model)), destination=Path(destination), extras=extras.load())
 
 
 def _estimate_and_write(partition: Partition) -> PartitionDone:
     """Read, estimate and commit one partition."""
     begin = time.process_time()
     skinny = partition.read()
-    product = estimate_partition(skinny, _WORKER["model"])
+    product = estimate_partition(skinny, _WORKER["model"], extras=_WORKER["extras"])
     path = data_path(partition.name)
     files = {
         name: asdict(write_partition(getattr(product, name), _WORKER["destination"] / name, path)) for name in TABLES
@@ -280,7 +286,18 @@ def _partitions(source: Path, estimator: Estimator) -> tuple[Partition, ...]:
     return partitions
 
 
-def _run_key(source: Path, model: Path) -> str:
+def _check_extras(source: Path, extras: ExtraSettings) -> None:
+    """Refuse what cannot make the extra columns before anything is written."""
+    loaded = extras.load()
+    if loaded is None or loaded.physical is None:
+        return
+    there = open_catalog(source).column_names
+    missing = [band for band in loaded.physical.bands if f"flux_{band}" not in there]
+    if missing:
+        raise BandError(f"the physical model needs the bands {list(loaded.physical.bands)}; {source} lacks {missing}")
+
+
+def _run_key(source: Path, model: Path, extras: ExtraSettings) -> str:
     """Identity of a run: what decides the bytes of its tables."""
     manifest = source / MANIFEST_NAME
     listing = [
@@ -288,6 +305,7 @@ def _run_key(source: Path, model: Path) -> str:
         model_digest(model),
         ENCODING,
         pzcenter.__version__,
+        *([extras.key] if extras.key else []),
     ]
     return hashlib.sha256(json.dumps(listing).encode()).hexdigest()
 

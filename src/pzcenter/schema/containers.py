@@ -130,6 +130,8 @@ class PZ:
         Best template, -1 where there is none.
     in_train_domain : ndarray of float32, (n_obj,), optional
         1 inside the domain the method was trained on, towards 0 outside it.
+    p_star, p_agn : ndarray of float32, (n_obj,), optional
+        Probabilities that the object is a star or an active nucleus, for methods that tell; NaN where not known.
 
     Raises
     ------
@@ -145,6 +147,8 @@ class PZ:
     chi2: NDArray[np.float32] | None = None
     template_id: NDArray[np.int16] | None = None
     in_train_domain: NDArray[np.float32] | None = None
+    p_star: NDArray[np.float32] | None = None
+    p_agn: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         if self.z_grid.ndim != 1 or self.z_grid.size < 2 or not np.all(np.diff(self.z_grid) > 0):
@@ -152,7 +156,7 @@ class PZ:
         if self.pdf.ndim != 2 or self.pdf.shape[1] != self.z_grid.size:
             raise ShapeError(f"pdf must be (n_obj, {self.z_grid.size}); got {self.pdf.shape}")
         n_obj = self.pdf.shape[0]
-        for name in ("flags", "chi2", "template_id", "in_train_domain"):
+        for name in ("flags", "chi2", "template_id", "in_train_domain", "p_star", "p_agn"):
             value = getattr(self, name)
             if value is not None and value.shape != (n_obj,):
                 raise ShapeError(f"{name} must be ({n_obj},); got {value.shape}")

@@ -41,6 +41,7 @@ UCD_WORDS: dict[str, str] = {
     "obs.field": "S",
     "phot.color.excess": "Q",
     "phot.flux.density": "E",
+    "phys.magAbs": "E",
     "pos.angDistance": "Q",
     "pos.eq.dec": "Q",
     "pos.eq.ra": "Q",

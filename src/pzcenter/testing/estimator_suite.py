@@ -49,8 +49,14 @@ if TYPE_CHECKING:
 
 __all__ = ["EstimatorSuite", "assert_densities", "assert_same"]
 
-_OPTIONAL_FIELDS = ("chi2", "template_id", "in_train_domain")
-_DTYPES = {"chi2": np.float32, "template_id": np.int16, "in_train_domain": np.float32}
+_DTYPES = {
+    "chi2": np.float32,
+    "template_id": np.int16,
+    "in_train_domain": np.float32,
+    "p_star": np.float32,
+    "p_agn": np.float32,
+}
+_OPTIONAL_FIELDS = tuple(_DTYPES)
 _DATA_SUFFIXES = {".safetensors", ".parquet", ".yaml"}
 
 

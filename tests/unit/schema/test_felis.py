@@ -170,6 +170,11 @@ def test_pz_has_the_columns_of_the_design_in_order():
         "n_bands",
         "model_id",
         "in_train_domain",
+        "p_star",
+        "p_agn",
+        "phys_template_id",
+        "phys_chi2",
+        *(f"mag_abs_{band}" for band in "ugrizy"),
         "flags",
     )
 
@@ -205,7 +210,8 @@ def test_other_bands_are_described_like_the_known():
 
 
 def test_letters_in_other_names_make_no_family():
-    assert load_table("pz").families == {}
+    assert load_table("pz_quality").families == {}
+    assert set(load_table("pz").families) == {"mag_abs_{band}"}
 
 
 def test_ucd_words_are_those_of_the_official_list():
