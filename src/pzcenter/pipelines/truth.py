@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 
 __all__ = ["ID_COLUMNS", "REDSHIFT_COLUMNS", "KnownRedshifts", "read_redshifts"]
 
-ID_COLUMNS = ("objectId", "object_id", "id")
-REDSHIFT_COLUMNS = ("z_spec", "z_true", "redshift", "z")
+ID_COLUMNS = ("objectId", "object_id", "id", "objid", "obj_id", "source_id", "sourceid", "galaxy_id")
+REDSHIFT_COLUMNS = (
+    "z_spec", "z_true", "redshift", "z", "zspec", "spec_z", "specz", "ztrue", "redshift_true", "true_redshift", "zs",
+)  # fmt: skip
+"""In any case of letters; the first that is there."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +105,8 @@ def _column(names: list[str], given: str | None, known: tuple[str, ...], path: s
         if given not in names:
             raise ColumnError(f"{path} has no column {given!r}; it has {names}")
         return given
+    by_letters = {name.lower(): name for name in reversed(names)}
     for name in known:
-        if name in names:
-            return name
-    raise ColumnError(f"{path} has none of the columns {list(known)}; it has {names}. Name the column to use")
+        if name in names or name.lower() in by_letters:
+            return name if name in names else by_letters[name.lower()]
+    raise ColumnError(f"{path} has none of the columns {list(known)}; it has {names}. Rename the column to use")

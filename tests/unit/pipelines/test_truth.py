@@ -42,3 +42,10 @@ def test_the_same_redshift_twice_is_one(tmp_path):
 def test_two_redshifts_of_one_object(tmp_path):
     with pytest.raises(DuplicateIdError, match=r"1 objects have more than one redshift, such as \[1\]"):
         read_redshifts(write(tmp_path / "t.parquet", id=[1, 1, 2], z=[0.3, 0.4, 0.5]))
+
+
+def test_columns_in_the_words_of_others(tmp_path):
+    known = read_redshifts(write(tmp_path / "t.parquet", Z_B=[9.0], ID=[4], ZSPEC=[0.4]))
+    assert (known.object_id.tolist(), known.z.tolist()) == ([4], [0.4])
+    exact = read_redshifts(write(tmp_path / "u.parquet", Z=[9.0], z=[0.4], ID=[4], id=[5]))
+    assert (exact.object_id.tolist(), exact.z.tolist()) == ([5], [0.4])
