@@ -7,6 +7,7 @@ from fastapi.testclient import TestClient
 
 from pzcenter.server.services.principal import principal_of
 from pzcenter.server.storage.accounts import User
+from pzcenter.server.services import product_search
 from pzcenter.server.storage.products import Product, Visibility
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'{{7*7}}"
@@ -20,7 +21,7 @@ def test_nobody_is_asked_to_sign_in(server):
     assert "Sign in" in client.get("/").text
 
 
-def test_list_says_what_fits(browser, made, principal, harmless):
+def test_list_says_what_fits(browser, made, principal, harmless, monkeypatch):
     for name in ("Deep field", "Wide field"):
         made(principal("owner"), name=name)
     client = browser("colleague")
@@ -33,6 +34,8 @@ def test_list_says_what_fits(browser, made, principal, harmless):
     assert "No product fits" in client.get("/products?q=none-such").text
     assert "Deep field" not in client.get("/products?mine=1").text
     assert "Deep field" in browser("owner").get("/products?mine=1").text
+    monkeypatch.setattr(product_search, "MOST", 2)
+    assert "of at least 2 products" in client.get("/products?q=field").text
 
 
 @pytest.mark.parametrize(
