@@ -14,8 +14,8 @@ from pzcenter.pipelines.repository.dataset_types import DATASET_TYPES
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "reference" / "coverage.md"
 WANTED = [
-    *(f"B{number:02d}" for number in (*range(1, 9), *range(16, 27))),
-    *(f"D{number:02d}" for number in (*range(1, 25), 39, *range(41, 48))),
+    *(f"B{number:02d}" for number in range(1, 27)),
+    *(f"D{number:02d}" for number in (*range(1, 25), *range(26, 35), *range(37, 48))),
     *(f"N{number:02d}" for number in range(8, 39)),
 ]
 STATES = {"done", "partly", "not", "elsewhere"}

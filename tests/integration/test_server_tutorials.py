@@ -24,7 +24,7 @@ from pzcenter.cli.app import app
 
 TUTORIALS = Path(__file__).parents[2] / "docs" / "tutorials"
 PRINTED = "http://127.0.0.1:8000"
-FEW_RESAMPLINGS = "scoring: {n_bootstrap: 5, n_rank: 10}\n"
+QUICK_SCORES = "scoring: {controls: [trainz], n_bootstrap: 5, n_rank: 10}\n"
 SMALLER = {"60000": "20000", "rows_per_tract=60000": "rows_per_tract=20000"}
 
 
@@ -161,7 +161,7 @@ def test_join_the_validation_cooperative(home):
         for kind, text in blocks("join-the-validation-cooperative.md"):
             if kind == "yaml":
                 name = text.splitlines()[0].removeprefix("# ")
-                quick = FEW_RESAMPLINGS if name == "challenge.yaml" else ""
+                quick = QUICK_SCORES if name == "challenge.yaml" else ""
                 (home / name).write_text(text.replace("n_obj: 60000", "n_obj: 1000") + quick)
             elif kind == "python":
                 told = run_python(text, url)
