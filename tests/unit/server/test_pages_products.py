@@ -5,9 +5,10 @@ import re
 import pytest
 from fastapi.testclient import TestClient
 
+from pzcenter.server.pages import product_list
+from pzcenter.server.services import product_search
 from pzcenter.server.services.principal import principal_of
 from pzcenter.server.storage.accounts import User
-from pzcenter.server.services import product_search
 from pzcenter.server.storage.products import Product, Visibility
 
 EVIL = "\"><script>alert(1)</script><img src=x onerror=alert(2)>'{{7*7}}"
@@ -35,6 +36,7 @@ def test_list_says_what_fits(browser, made, principal, harmless, monkeypatch):
     assert "Deep field" not in client.get("/products?mine=1").text
     assert "Deep field" in browser("owner").get("/products?mine=1").text
     monkeypatch.setattr(product_search, "MOST", 2)
+    monkeypatch.setattr(product_list, "PAGE_SIZE", 1)
     assert "of at least 2 products" in client.get("/products?q=field").text
 
 

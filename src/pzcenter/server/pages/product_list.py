@@ -104,8 +104,8 @@ def products(
         kinds = session.scalars(select(ProductType).order_by(ProductType.order)).all()
         first = (wish.page - 1) * PAGE_SIZE
         return page(
-            request, "products.html", wish=wish, products=found.rows, count=found.count,
-            at_least=found.at_least, first=first + 1, last=first + len(found.rows), more=found.next_cursor is not None and wish.page < LAST_PAGE,
+            request, "products.html", wish=wish, products=found.rows, count=found.count, at_least=found.at_least,
+            first=first + 1, last=first + len(found.rows), more=found.next_cursor is not None and wish.page < LAST_PAGE,
             types=[("", "any"), *((kind.name, kind.display_name) for kind in kinds)],
             releases=[("", "any"), ("-", "none")]
             + [(each.name, each.display_name or each.name) for each in list_releases(session, principal)],
