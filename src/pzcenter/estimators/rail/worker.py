@@ -43,7 +43,7 @@ MAX_HEADER_BYTES = 1 << 24
 DTYPES = ("<f4", "<f8", "|u1")
 """Types of arrays that travel."""
 _ALGORITHMS = "rail.estimation.algos"
-_OUR_OWN = "pzcenter"
+_OUR_OWN = "pzcenter_methods"
 """Module there with the stages of this project, whose methods need no way through RAIL."""
 _WATCH_S = 1.0
 
