@@ -191,6 +191,23 @@ def test_wizard_ends_in_a_product_that_is_found(watched, product):
     one.check()
 
 
+def test_help_is_asked_for_by_keyboard(watched):
+    """A request without a mouse, and without a word to anybody else."""
+    one = watched().sign_in("root")
+    page = one.go("/help/requests")
+    page.get_by_label("Subject").fill("A column is missing")
+    page.get_by_label("What is it about?").fill("Where is **z_err**?")
+    page.get_by_label("Challenge").press("Tab")
+    page.keyboard.press("Enter")
+    page.wait_for_selector("h1:has-text('A column is missing')")
+    page.get_by_label("Add to it").fill("It is there.")
+    page.get_by_role("button", name="Send").click()
+    page.wait_for_selector("text=It is there.")
+    page.get_by_role("button", name="Close").click()
+    page.wait_for_selector("text=Open again")
+    one.check()
+
+
 def test_comment_and_official(watched, product):
     one = watched().sign_in("carl")
     page = one.go(product)
@@ -227,8 +244,10 @@ PAGES = {
     "front": "/", "products": "/products", "product": None, "table": "{product}/table", "edit": "{product}/edit",
     "share": "{product}/share", "delete": "{product}/delete", "upload": "/upload", "account": "/account",
     "tokens": "/account/tokens", "jobs": "/jobs", "make": "/make", "make-training": "/make/training-set",
-    "make-combine": "/make/combined-redshifts", "help": "/help", "groups": "/groups", "admin": "/admin",
-    "admin-users": "/admin/users", "admin-user": "/admin/users/ada", "admin-invitations": "/admin/invitations",
+    "make-combine": "/make/combined-redshifts", "help": "/help", "questions": "/help/questions",
+    "help-desk": "/help/requests", "status": "/help/status", "cooperative": "/cooperative", "groups": "/groups",
+    "admin": "/admin", "admin-users": "/admin/users", "admin-user": "/admin/users/ada",
+    "admin-invitations": "/admin/invitations",
     "admin-releases": "/admin/releases", "admin-release": "/admin/releases/dp1", "admin-audit": "/admin/audit",
 }  # fmt: skip
 
