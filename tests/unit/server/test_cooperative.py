@@ -93,6 +93,7 @@ def test_from_the_challenge_to_the_leaderboard(server, challenge, tmp_path):
     with server.services.database.reading() as session:
         ended = session.get_one(Process, process.id)
         assert (ended.state, ended.failure) == (ProcessState.SUCCESSFUL, None)
+        assert ended.progress == {"stage": "rank", "done": 2, "all": 3}, "a control and a submission"
     (mine,) = owner.get(f"{where}/submissions").json()
     assert mine["state"] == "scored"
     assert server.client("colleague").get(f"{where}/submissions").json() == []

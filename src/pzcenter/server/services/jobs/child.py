@@ -12,11 +12,14 @@ import resource
 import sys
 import threading
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from pzcenter.errors import PZCenterError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
 
 __all__ = ["main"]
 
@@ -99,12 +102,18 @@ def _score(directory: Path) -> dict[str, Any]:
     from pzcenter.validation.challenges import open_challenge, score, write_leaderboard
 
     challenge = open_challenge(directory)
-    _tell("score", 0, 2)
-    report = score(challenge)
-    _tell("rank", 1, 2)
+    report = score(challenge, run=_one_by_one)
     write_leaderboard(challenge)
     failures = {each.submission_id: str(each.reason) for each in report.failures}
     return {"scored": report.version, "failures": failures}
+
+
+def _one_by_one(work: Callable[[Any], Any], tasks: Sequence[Any]) -> Iterator[Any]:
+    """Do tasks, and say how far it is; the leaderboard is the last step."""
+    for done, task in enumerate(tasks):
+        _tell("score", done, len(tasks) + 1)
+        yield work(task)
+    _tell("rank", len(tasks), len(tasks) + 1)
 
 
 def _column(field: Any) -> dict[str, Any]:
