@@ -428,6 +428,7 @@ def _inferred(
         "r_hat": made.r_hat,
         "n_effective": made.n_effective,
         "n_in_bin_used": np.bincount(index[index >= 0], minlength=bins.n_bin).tolist(),
+        "distance_from_prior": float(0.5 * np.abs(made.whole.mean(axis=0) - prior).sum()),
         "prior_in_pz": prior.tolist(),
         "whole_sample": made.whole.mean(axis=0).tolist(),
     }
