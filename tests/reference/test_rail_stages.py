@@ -41,7 +41,7 @@ def told(tmp_path_factory):
     if not Path(PYTHON).is_file():
         pytest.skip("PZCENTER_REFERENCE_PYTHON names no interpreter with RAIL")
     asked = subprocess.run(
-        [PYTHON, "-c", "import rail.core, pzcenter.estimators.rail.stages"], capture_output=True, text=True, check=False
+        [PYTHON, "-c", "import rail.core, rail.pz_center"], capture_output=True, text=True, check=False
     )
     if asked.returncode != 0:
         last = asked.stderr.strip().splitlines()[-1:]

@@ -1,3 +1,6 @@
-"""Where RAIL looks for packages with stages: those of pzcenter. The folder above is RAIL's and has no ``__init__``."""
+"""What RAIL imports to find stages: those of pzcenter. The folder above is RAIL's and has no ``__init__``."""
 
-from pzcenter.estimators.rail.stages import *  # noqa: F403 - as RAIL's packages do
+from importlib import import_module
+
+# By name: type checkers see this folder as a package of its own, and RAIL needs the import only.
+import_module("rail.estimation.algos.pzcenter_methods")

@@ -255,7 +255,7 @@ def test_another_pickle_under_a_new_manifest_is_refused(tmp_path, honest):
     """Whoever can write the directory can make a manifest that fits; the trust is in the pickle's own checksum."""
     trained().save(tmp_path / "model")
     stored = read_model(tmp_path / "model", estimator="rail:Counts")
-    evil = b"cos\nsystem\n(S'touch /tmp/never'\ntR."
+    evil = b"cos\nsystem\n(S'exit 1'\ntR."
     facts = dict(stored.manifest.facts)
     if honest:
         import hashlib
