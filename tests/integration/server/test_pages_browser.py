@@ -241,7 +241,8 @@ def test_token_and_sign_out(watched, product):
 
 
 PAGES = {
-    "front": "/", "products": "/products", "product": None, "table": "{product}/table", "edit": "{product}/edit",
+    "front": "/", "products": "/products", "product": None, "table": "{product}/table?where=z_spec<1",
+    "plot": "{product}/plot?x=z_spec&y=mag_i", "edit": "{product}/edit",
     "share": "{product}/share", "delete": "{product}/delete", "upload": "/upload", "account": "/account",
     "tokens": "/account/tokens", "jobs": "/jobs", "make": "/make", "make-training": "/make/training-set",
     "make-combine": "/make/combined-redshifts", "help": "/help", "questions": "/help/questions",

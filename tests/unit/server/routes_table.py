@@ -92,6 +92,11 @@ GROUP = {"name": "group"}
 RELEASE_NAME = {"name": "release"}
 TICKET = {"ticket_uid": "ticket_uid", "uid": "ticket_uid"}
 
+MANIFEST = {
+    "format": "x", "made_at": "x", "files": [], "elsewhere": [], "n_bytes": 0, "signature": "x",
+    "good_until": "2999-01-01T00:00:00Z",
+}  # fmt: skip
+
 ROUTES = (
     # The second interface: products.
     Route("GET", f"{V2}/products", SIGNED_IN),
@@ -156,6 +161,9 @@ ROUTES = (
     Route("GET", f"{V2}/jobs/{{job_uid}}/log", OWNER_AND_ADMIN, at=JOB),
     Route("POST", f"{V2}/jobs/{{job_uid}}/stop", OWNER_AND_ADMIN, at=JOB),
     Route("POST", f"{V2}/jobs/{{job_uid}}/rerun", OWNER_AND_ADMIN, at=JOB, also=(404,)),
+    # The second interface: lists of files of many products.
+    Route("POST", f"{V2}/manifests", SIGNED_IN, json={"products": [2**31 - 1]}, also=(404,)),
+    Route("POST", f"{V2}/manifests/check", SIGNED_IN, json=MANIFEST, also=(403,)),
     # The second interface: uploads, which are their owner's alone.
     Route("OPTIONS", f"{V2}/uploads", PUBLIC),
     Route("OPTIONS", f"{V2}/uploads/{{uid}}", PUBLIC, at=UPLOAD),
@@ -333,6 +341,8 @@ ROUTES = (
     ),
     Route("POST", "/products/{uid}/official", CURATE, form={"official": "1"}),
     Route("GET", "/products/{uid}/table", SEE),
+    Route("GET", "/products/{uid}/plot", SEE, query={"x": "z"}),
+    Route("GET", "/products/{uid}/rows.csv", SEE),
     Route("GET", "/products/{uid}/download", SEE),
     Route("HEAD", "/products/{uid}/download", SEE),
     Route("GET", "/products/{uid}/files/{number}", SEE, at=FILE),

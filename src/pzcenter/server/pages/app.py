@@ -30,6 +30,7 @@ from pzcenter.server.pages.receiving import router as receiving
 from pzcenter.server.pages.render import STATIC
 from pzcenter.server.pages.sign_in import router as sign_in
 from pzcenter.server.pages.sizes import FormLimit
+from pzcenter.server.pages.tables import router as tables
 from pzcenter.server.pages.upload import router as upload
 from pzcenter.server.pages.visitor import note_visitor
 
@@ -48,6 +49,7 @@ ROUTERS = (
     product_list,
     product_page,
     contents,
+    tables,
     changing,
     upload,
     receiving,

@@ -1,59 +1,27 @@
-"""What is in a product: its table in pages, its files to save, its description file to look at."""
+"""What is in a product: its files to save, its description file to look at."""
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from starlette.responses import HTMLResponse
 
-from pzcenter.errors import ColumnError, ConflictError, FileFormatError, NotFoundError, QuotaError, UsageError
+from pzcenter.errors import ConflictError, NotFoundError, QuotaError
 from pzcenter.server.http.contents import attachment
 from pzcenter.server.http.requests import CurrentServices, SignedIn
 from pzcenter.server.http.streams import stream_answer
 from pzcenter.server.pages.fields import Number, Uid
 from pzcenter.server.pages.prose import prose
-from pzcenter.server.pages.render import page
-from pzcenter.server.services.access import product_for
 from pzcenter.server.services.downloads import file_download, product_download
-from pzcenter.server.services.preview import table_page
 from pzcenter.server.services.product_files import file_for
 from pzcenter.server.storage.products import FileRole
 
 __all__ = ["SANDBOX", "router"]
 
 router = APIRouter(include_in_schema=False)
-ROWS = 25
 MAX_VIEW = 10 * 2**20
 SANDBOX = "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:; form-action 'none'; base-uri 'none'"
 """Of pages that users wrote: they run nothing, ask for nothing, and are strangers to this server."""
-FOR_PEOPLE = (ColumnError, FileFormatError, NotFoundError, UsageError, QuotaError)
-
-
-@router.get("/products/{uid}/table")
-def table(
-    request: Request,
-    services: CurrentServices,
-    principal: SignedIn,
-    uid: Uid,
-    *,
-    offset: Annotated[int, Query(ge=0, lt=2**60)] = 0,
-    sort: Annotated[str, Query(max_length=300)] = "",
-) -> Response:
-    """Rows of the main file."""
-    with services.database.reading() as session:
-        product = product_for(session, principal, uid)
-        title, number = product.display_name, product.id
-    rows, error = None, None
-    try:
-        rows = table_page(services, principal, number, offset=offset, limit=ROWS, sort=sort or None)
-    except FOR_PEOPLE as refusal:
-        error = str(refusal)
-    return page(
-        request, "table.html", status=200 if error is None else 422, uid=uid, title=title, rows=rows, sort=sort,
-        offset=offset, step=ROWS, error=error,
-    )  # fmt: skip
 
 
 @router.get("/products/{uid}/download")

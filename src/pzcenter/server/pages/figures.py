@@ -7,14 +7,17 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from markupsafe import Markup
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import NDArray
+
     from pzcenter.server.storage.products import Product
 
-__all__ = ["Figure", "draw_histogram", "draw_sky", "figures_of"]
+__all__ = ["Figure", "draw_cells", "draw_histogram", "draw_sky", "figures_of"]
 
 WIDTH, HEIGHT = 340, 200
 LEFT, RIGHT, TOP, BOTTOM = 44, 10, 22, 34
@@ -109,11 +112,49 @@ def draw_sky(
         shade = 1 if most <= 0 else max(1, math.ceil(SHADES * math.log1p(n) / most))
         left, top = _across(x, east, west) - box[0] / 2, HEIGHT - BOTTOM - (y - low) * up - box[1] / 2
         shades.setdefault(shade, []).append(f"M{left:.1f} {top:.1f}h{box[0]:.1f}v{box[1]:.1f}h-{box[0]:.1f}z")
-    dots = Markup().join(
+    return _frame(_dots(shades), (east, west), (low, high), "right ascension (deg)", "declination (deg)")
+
+
+def draw_cells(
+    x_edges: NDArray[np.float64], y_edges: NDArray[np.float64], counts: NDArray[np.int64], *, x_label: str, y_label: str
+) -> Markup:
+    """Counts of two columns: one box for each cell, the darker the more.
+
+    Parameters
+    ----------
+    x_edges : ndarray, (n_x + 1,)
+    y_edges : ndarray, (n_y + 1,)
+        Increasing, finite.
+    counts : ndarray, (n_x, n_y)
+        At most 200 by 200.
+    x_label, y_label : str
+        Escaped.
+
+    Returns
+    -------
+    Markup
+        Empty where there is nothing to draw.
+    """
+    most = math.log1p(float(counts.max(initial=0)))
+    if not most or max(counts.shape) > MOST_BINS:
+        return Markup()
+    x_ends, y_ends = (float(x_edges[0]), float(x_edges[-1])), (float(y_edges[0]), float(y_edges[-1]))
+    wide = (WIDTH - LEFT - RIGHT) / counts.shape[0]
+    tall = (HEIGHT - TOP - BOTTOM) / counts.shape[1]
+    shades: dict[int, list[str]] = {}
+    for column, row in np.argwhere(counts > 0).tolist():
+        shade = max(1, math.ceil(SHADES * math.log1p(float(counts[column, row])) / most))
+        left, top = LEFT + column * wide, HEIGHT - BOTTOM - (row + 1) * tall
+        shades.setdefault(shade, []).append(f"M{left:.1f} {top:.1f}h{wide:.2f}v{tall:.2f}h-{wide:.2f}z")
+    return _frame(_dots(shades), x_ends, y_ends, x_label, y_label)
+
+
+def _dots(shades: dict[int, list[str]]) -> Markup:
+    """Boxes of each shade as one path."""
+    return Markup().join(
         Markup('<path class="dot" opacity="{:.2f}" d="{}"/>').format(0.25 + 0.75 * shade / SHADES, "".join(parts))
         for shade, parts in sorted(shades.items())
     )
-    return _frame(dots, (east, west), (low, high), "right ascension (deg)", "declination (deg)")
 
 
 def _together(cells: list[tuple[float, float, float]]) -> list[tuple[float, float, float]]:

@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import math
-import re
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
 
-from pzcenter.errors import UsageError
 from pzcenter.server.http.requests import CurrentServices, SignedIn
 from pzcenter.server.rest.v2.fields import ProductKey, ShortText
-
-if TYPE_CHECKING:
-    from pzcenter.schema import Condition
+from pzcenter.server.services.tables.conditions import read_condition
 
 __all__ = ["router"]
 
 router = APIRouter(tags=["columns"])
-CONDITION = re.compile(r"([^<>=!]{1,255}?)\s*(<=|>=|==|!=|<|>)\s*([^<>=!\x00]{1,255})")
 
 ConditionText = Annotated[
     str, StringConstraints(max_length=520, pattern=r"^[^<>=!\x00]{1,255}(<=|>=|==|!=|<|>)[^<>=!\x00]{1,255}$")
@@ -68,25 +62,10 @@ def read(
 
     page = table_page(
         services, principal, product_id, offset=offset, limit=limit, sort=sort, columns=column or None,
-        where=[_condition(text) for text in where],
+        where=[read_condition(text) for text in where],
     )  # fmt: skip
     columns = [TableColumn.model_validate(each) for each in page.columns]
     return TableAnswer(
         columns=columns, rows=page.rows, offset=page.offset, n_rows=page.n_rows, n_columns=page.n_columns
     )
 
-
-def _condition(text: str) -> Condition:
-    """A column, a sign and a value; a number where it is one."""
-    from pzcenter.schema import Condition
-
-    found = CONDITION.fullmatch(text.strip())
-    if found is None or not found[3].strip():
-        raise UsageError(f"where {text[:60]!r}: expected COLUMN<VALUE, with one of < <= > >= == !=")
-    value: float | str = found[3].strip()
-    try:
-        number = float(value)
-    except ValueError:
-        number = math.nan
-    told = number if math.isfinite(number) else value
-    return Condition(column=found[1].strip(), op=found[2], value=told, optional=False)  # type: ignore[arg-type]
