@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pzcenter.cli import server_challenges as cooperative
+from pzcenter.cli import server_mirror as many
 from pzcenter.cli import server_operation as operation
 from pzcenter.cli import server_people as people
 from pzcenter.cli import server_products as work
@@ -314,6 +315,7 @@ add_verb(group, products, PRODUCTS_EXAMPLES)
 add_verb(group, product, PRODUCT_EXAMPLES)
 add_verb(group, work.upload, work.UPLOAD_EXAMPLES)
 add_verb(group, work.download, work.DOWNLOAD_EXAMPLES)
+add_verb(group, many.mirror, many.MIRROR_EXAMPLES)
 add_verb(group, work.edit, work.EDIT_EXAMPLES)
 add_verb(group, work.columns, work.COLUMNS_EXAMPLES)
 add_verb(group, work.share, work.SHARE_EXAMPLES)

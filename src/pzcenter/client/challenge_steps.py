@@ -8,10 +8,10 @@ from urllib.parse import quote
 
 from pzcenter.client import answers
 from pzcenter.client.answers import read_as
-from pzcenter.client.downloads import download_steps, safe_name
+from pzcenter.client.downloads import below, download_steps, safe_name
 from pzcenter.client.exchange import Sleep, Steps
 from pzcenter.client.procedures import key_of
-from pzcenter.errors import InternalError, NotFoundError, TransientError, UsageError
+from pzcenter.errors import NotFoundError, TransientError, UsageError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -68,18 +68,10 @@ def download_challenge(
     for path in told.files:
         url = f"{_path(name)}/files/{quote(path)}"
         yield from download_steps(
-            url, _below(root, path), retries=do.retries, sha256=told.checksums.get(path), overwrite=overwrite,
+            url, below(root, path), retries=do.retries, sha256=told.checksums.get(path), overwrite=overwrite,
             progress=None if progress is None else progress(path),
         )  # fmt: skip
     return root
-
-
-def _below(root: Path, path: str) -> Path:
-    """Where a file goes; nothing that a server says leads out of the directory."""
-    parts = path.split("/")
-    if any(safe_name(part) != part for part in parts):
-        raise InternalError(f"the server has a file {path!r}, which would lie outside {root}")
-    return root.joinpath(*parts)
 
 
 def submit(

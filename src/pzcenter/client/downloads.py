@@ -17,13 +17,13 @@ from typing import TYPE_CHECKING
 
 from pzcenter.client.exchange import Answer, BrokenExchangeError, Retries, Send, Sleep, Steps, answered
 from pzcenter.client.refusals import check
-from pzcenter.errors import ChecksumError, OutputExistsError, StorageError
+from pzcenter.errors import ChecksumError, InternalError, OutputExistsError, StorageError
 
 if TYPE_CHECKING:
     from pathlib import Path
     from typing import BinaryIO
 
-__all__ = ["Progress", "download_steps", "safe_name"]
+__all__ = ["Progress", "below", "download_steps", "safe_name"]
 
 Progress = Callable[[int, int | None], None]
 """Told how many bytes are there, and of how many."""
@@ -34,6 +34,19 @@ def safe_name(name: str) -> str:
     """Last part of a name that a server gave, without anything that leads elsewhere."""
     last = re.split(r"[/\\]", name)[-1].replace("\0", "").strip()
     return last if last not in {"", ".", ".."} else "download"
+
+
+def below(root: Path, path: str) -> Path:
+    """Where a file goes; nothing that a server says leads out of the directory.
+
+    Raises
+    ------
+    InternalError
+    """
+    parts = path.split("/")
+    if any(safe_name(part) != part for part in parts):
+        raise InternalError(f"the server has a file {path!r}, which would lie outside {root}")
+    return root.joinpath(*parts)
 
 
 @dataclass

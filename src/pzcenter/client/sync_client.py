@@ -15,6 +15,7 @@ from pzcenter.client.procedures import KEEP, Procedures
 from pzcenter.client.servers import KnownServers, state_dir
 from pzcenter.client.sync_challenges import Challenges
 from pzcenter.client.sync_jobs import Jobs
+from pzcenter.client.sync_mirror import Mirror
 from pzcenter.client.transports import TIMEOUT, base_of, broken, head_of, headers_of, request_words
 from pzcenter.client.uploads import CHUNK, UploadState
 
@@ -45,7 +46,7 @@ __all__ = ["PZClient"]
 T = TypeVar("T")
 
 
-class PZClient(Challenges, Jobs):
+class PZClient(Challenges, Jobs, Mirror):
     """A PZ Server, as seen by the owner of a token.
 
     Everything may raise the errors of the server, with the same codes

@@ -66,6 +66,9 @@ class ServerSettings(BaseSettings):
     max_upload_bytes: int = Field(default=20 * GIGABYTE, gt=0, description="Largest file.")
     quota_bytes: int = Field(default=100 * GIGABYTE, gt=0, description="What one user may keep here.")
     max_products: int = Field(default=10_000, gt=0, description="How many products one user may keep here.")
+    manifest_bytes: int = Field(
+        default=1000 * GIGABYTE, gt=0, description="What a user may list for download at once; coordinators may more."
+    )
     upload_hours: float = Field(default=72.0, gt=0, description="An unfinished upload is kept that long.")
     reference_roots: list[str] = Field(
         default=[], description="Directories, and s3://bucket/prefix, below which products may refer to data."

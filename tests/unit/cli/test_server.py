@@ -224,3 +224,16 @@ def test_a_challenge_by_commands(pz, mock, tmp_path):
     pz("server", "submit", "first", "two=1", "--method", "mine", status=1)
     pz("server", "set-challenge", "first", "closed", "-s", "coord")
     assert "closed" in pz(*submit, status=1).stderr
+
+
+def test_a_mirror_by_commands(pz, mock, tmp_path):
+    table = tmp_path / "z.csv"
+    table.write_text(CSV)
+    told = read(pz("server", "upload", str(table), "--type", "other", "--name", "Mine", "--json"))
+    root = tmp_path / "copies"
+    pz("server", "mirror", "--to", str(root), status=1)
+    assert pz("server", "mirror", str(told["id"]), told["uid"], "--to", str(root)).stdout.strip() == str(root)
+    (copy,) = root.rglob("z.csv")
+    copy.unlink()
+    pz("server", "mirror", "--to", str(root))
+    assert copy.read_text() == CSV

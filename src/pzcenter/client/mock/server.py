@@ -15,6 +15,7 @@ from pzcenter.client.exchange import Retries
 from pzcenter.client.mock.challenges import CHALLENGE_ROUTES, MockChallenge
 from pzcenter.client.mock.handlers import ROUTES
 from pzcenter.client.mock.jobs import JOB_ROUTES
+from pzcenter.client.mock.manifests import MANIFEST_ROUTES
 from pzcenter.client.mock.reply import Request
 from pzcenter.client.mock.state import MockUser, State, new_uid, now
 from pzcenter.client.sync_client import PZClient
@@ -221,7 +222,7 @@ class MockServer:
             raise AuthenticationError("Authentication credentials were not provided.")
         user, scopes = self.state.user_of(secret)
         methods = set()
-        for (method, pattern), handler in (ROUTES | CHALLENGE_ROUTES | JOB_ROUTES).items():
+        for (method, pattern), handler in (ROUTES | CHALLENGE_ROUTES | JOB_ROUTES | MANIFEST_ROUTES).items():
             found = re.fullmatch(pattern, path)
             if found is None:
                 continue

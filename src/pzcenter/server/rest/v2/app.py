@@ -21,6 +21,7 @@ from pzcenter.server.rest.v2.groups import router as groups
 from pzcenter.server.rest.v2.invitations import router as invitations
 from pzcenter.server.rest.v2.jobs import router as jobs
 from pzcenter.server.rest.v2.lineage import router as lineage
+from pzcenter.server.rest.v2.manifests import router as manifests
 from pzcenter.server.rest.v2.me import router as me
 from pzcenter.server.rest.v2.openapi import complete
 from pzcenter.server.rest.v2.product_list import router as product_list
@@ -65,6 +66,7 @@ def api_app(services: Services) -> FastAPI:
     app.include_router(product_types)
     app.include_router(files)
     app.include_router(archives)
+    app.include_router(manifests)
     app.include_router(uploads)
     app.include_router(references)
     app.include_router(columns)
