@@ -110,7 +110,9 @@ def plot_nz(product: NzProduct) -> Figure:
         axes.stairs(found.nz[index], found.edges, color=BLUE, linewidth=1.5, baseline=None, label=product.method)
         axes.set_ylim(bottom=0)
         title = f"{bins.names[index]}: mean {found.mean[index]:.4f} ± {found.mean_error[index]:.4f}"
-        dress(axes, xlabel="redshift" if index >= bins.n_bin - _PER_ROW else "", ylabel="n(z)", title=title)
+        is_last = index >= bins.n_bin - _PER_ROW
+        dress(axes, xlabel="redshift" if is_last else "", ylabel="n(z)", title=title)
+        axes.tick_params(labelbottom=is_last)
     legend(panels[0], loc="upper right")
     return figure
 
