@@ -58,6 +58,7 @@ class TemplateEstimator:
 
     name: ClassVar[str] = "template"
     needs_training: ClassVar[bool] = False
+    citation: ClassVar[str] = "Benitez 2000, ApJ 536, 571 (method)"
     Config: ClassVar[type[EstimatorConfig]] = TemplateConfig
     declaration: ClassVar[Declaration] = Declaration(fills=frozenset({"chi2", "template_id"}), n_train_min=50)
 

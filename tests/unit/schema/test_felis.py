@@ -139,8 +139,8 @@ def test_tables_are_read_once():
 
 def test_core_tables_are_there():
     assert set(table_names()) == {
-        "object", "skinny", "pz", "pz_pdf", "pz_model", "pz_flag", "pz_provenance", "pz_quality", "redshift",
-        "training_set",
+        "object", "skinny", "pz", "pz_pdf", "pz_model", "pz_flag", "pz_provenance", "pz_quality", "pz_nz",
+        "redshift", "training_set",
     }  # fmt: skip
 
 

@@ -14,6 +14,7 @@ import pyarrow.parquet as pq
 
 from pzcenter.catalogs.storage import atomic_path, file_sha256, write_text_atomically
 from pzcenter.errors import ChecksumError, FileFormatError, NotFoundError, OutputExistsError
+from pzcenter.schema import arrow_schema, check_table
 from pzcenter.science.nz import NzEstimate, SampleBins
 from pzcenter.validation.submissions.nz_challenge import write_nz_estimate
 from pzcenter.validation.table import plain_json
@@ -228,7 +229,7 @@ def _nz_table(product: NzProduct) -> pa.Table:
     found = product.estimate
     low, high = found.band(_LEVEL)
     n_bin, n_cell = found.nz.shape
-    return pa.table(
+    table = pa.table(
         {
             "bin": np.repeat(np.arange(n_bin, dtype=np.int16), n_cell),
             "z_low": np.tile(found.edges[:-1], n_bin),
@@ -238,7 +239,9 @@ def _nz_table(product: NzProduct) -> pa.Table:
             "nz_low95": low.ravel(),
             "nz_high95": high.ravel(),
         }
-    )
+    ).cast(arrow_schema("pz_nz"))
+    check_table(table, "pz_nz")
+    return table
 
 
 def _samples_table(product: NzProduct) -> pa.Table:
