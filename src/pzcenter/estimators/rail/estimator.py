@@ -35,7 +35,7 @@ from pzcenter.estimators.rail.parameters import (
 )
 from pzcenter.estimators.rail.process import RailProcess, rail_process
 from pzcenter.estimators.rail.settings import RailSettings
-from pzcenter.estimators.rail.trust import require_trust, trust, withdraw_trust
+from pzcenter.estimators.rail.trust import prepare_trust, require_trust, trust, withdraw_trust
 from pzcenter.estimators.storage import StoredModel, read_manifest, read_model, write_model
 from pzcenter.schema import PZ, PZFlag
 
@@ -147,6 +147,7 @@ class RailEstimator:
         """
         settings = checked_config(_config_of(cls), config)
         check_required(cls.method, settings)
+        prepare_trust()
         bands = order_bands(photometry.bands, settings.use_bands)
         sample = check_training(photometry.with_bands(bands), z_spec, z_grid, cls.declaration)
         mag_limits = limiting_magnitudes(sample.flux_err, bands)

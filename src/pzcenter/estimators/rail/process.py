@@ -252,6 +252,8 @@ def _end(process: subprocess.Popen[bytes], folder: Path, owner: int) -> None:
 
 
 _RUNNING: dict[tuple[int, RailSettings], RailProcess] = {}
+_STARTING: dict[int, threading.Lock] = {}
+"""One lock for each process: that of a forked one must not be held by a thread which it does not have."""
 
 
 def rail_process(settings: RailSettings | None = None) -> RailProcess:
@@ -268,12 +270,13 @@ def rail_process(settings: RailSettings | None = None) -> RailProcess:
     """
     chosen = settings or RailSettings.from_environment()
     key = (os.getpid(), chosen)
-    running = _RUNNING.get(key)
-    if running is None or not running.is_alive:
-        if running is not None:
-            running.close()
-        running = _RUNNING[key] = RailProcess(chosen)
-    return running
+    with _STARTING.setdefault(os.getpid(), threading.Lock()):
+        running = _RUNNING.get(key)
+        if running is None or not running.is_alive:
+            if running is not None:
+                running.close()
+            running = _RUNNING[key] = RailProcess(chosen)
+        return running
 
 
 def end_rail_processes() -> None:

@@ -22,7 +22,7 @@ from pathlib import Path
 from pzcenter.errors import ModelError, StorageError
 from pzcenter.estimators.rail.settings import PREFIX
 
-__all__ = ["is_trusted", "require_trust", "trust", "trust_directory", "withdraw_trust"]
+__all__ = ["is_trusted", "prepare_trust", "require_trust", "trust", "trust_directory", "withdraw_trust"]
 
 log = logging.getLogger(__name__)
 
@@ -74,12 +74,23 @@ def trust(sha256: str, method: str, *, why: str) -> Path:
         content = json.dumps({**record, "code": _code(record, _key(make=True))}, indent=1) + "\n"
         _write_private(path, content.encode())
     except OSError as error:
-        raise StorageError(
-            f"the record of a trusted model cannot be written to {path}: {error.strerror}. "
-            f"{PREFIX}TRUST_DIRECTORY can name another place"
-        ) from error
+        raise _not_writable(path, error) from error
     log.info("trusted sha256=%s method=%s why=%s", sha256, method, why)
     return path
+
+
+def prepare_trust() -> None:
+    """Make the key, so that a long training does not end where its record cannot be written.
+
+    Raises
+    ------
+    StorageError, ModelError
+        As :func:`trust`.
+    """
+    try:
+        _key(make=True)
+    except OSError as error:
+        raise _not_writable(trust_directory(), error) from error
 
 
 def withdraw_trust(sha256: str) -> bool:
@@ -143,6 +154,13 @@ def require_trust(sha256: str, method: str, *, where: str) -> None:
             f"runs whatever its author wrote into it. If you trust who made it: pz model trust {where}. On a site "
             f"without a home directory: {PREFIX}TRUSTED={sha256}"
         )
+
+
+def _not_writable(path: Path, error: OSError) -> StorageError:
+    return StorageError(
+        f"records of trusted models cannot be written to {path}: {error.strerror}. "
+        f"{PREFIX}TRUST_DIRECTORY can name another place"
+    )
 
 
 def _record_path(sha256: str) -> Path:

@@ -19,6 +19,7 @@ import logging
 import os
 import random
 import resource
+import shutil
 import struct
 import sys
 import tempfile
@@ -141,17 +142,23 @@ def _class_names(path: Path) -> Iterator[str]:
             yield node.name
 
 
-def _modules_by_method() -> dict[str, str]:
-    """Module of each pair ``NAMEInformer``, ``NAMEEstimator`` in the place that RAIL keeps for them."""
+def _folders(package: str) -> list[str]:
+    """Where a package is, of which only those above are imported."""
     try:
-        spec = importlib.util.find_spec(_ALGORITHMS)
+        spec = importlib.util.find_spec(package)
     except ModuleNotFoundError:
         spec = None
     if spec is None or spec.submodule_search_locations is None:
-        raise ImportError("no module named 'rail.estimation.algos'")
+        raise ImportError(f"no RAIL: no module named {package!r}")
+    return list(spec.submodule_search_locations)
+
+
+def _modules_by_method() -> dict[str, str]:
+    """Module of each pair ``NAMEInformer``, ``NAMEEstimator`` in the place that RAIL keeps for them."""
+    _folders("rail.core")  # the namespace may be there without RAIL, with our own stages in it
     estimators: dict[str, str] = {}
     informers: set[str] = set()
-    for folder in spec.submodule_search_locations:
+    for folder in _folders(_ALGORITHMS):
         for path in sorted(Path(folder).glob("*.py")):
             if path.stem == _OUR_OWN:
                 continue
@@ -332,12 +339,13 @@ def _problem(error: BaseException) -> dict[str, Any]:
 # ---- the process -----------------------------------------------------------------------------------------------------
 
 
-def _leave_with(parent: int) -> None:
+def _leave_with(parent: int, folder: Path) -> None:
     """End this process when the one that started it is gone, however it went."""
 
     def watch() -> None:
         while os.getppid() == parent:
             time.sleep(_WATCH_S)
+        shutil.rmtree(folder, ignore_errors=True)
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -358,17 +366,20 @@ def main() -> None:
     parser.add_argument("--parent", type=int, required=True)
     arguments = parser.parse_args()
     _limit_memory(arguments.memory_bytes)
-    _leave_with(arguments.parent)
+    folder = Path.cwd()
+    _leave_with(arguments.parent, folder)
     requests, answers = os.fdopen(os.dup(0), "rb", buffering=0), os.fdopen(os.dup(1), "wb")
     silent = os.open(os.devnull, os.O_RDONLY)
     os.dup2(silent, 0)
     os.dup2(2, 1)
     logging.basicConfig(level=logging.WARNING)
-    worker = _Worker(Path.cwd())
+    worker = _Worker(folder)
     while True:
         try:
             header, arrays = _receive(requests)
         except EOFError:
+            # Its parent is gone, or is about to remove the folder itself.
+            shutil.rmtree(folder, ignore_errors=True)
             return
         commands: dict[str, Callable[..., tuple[dict[str, Any], dict[str, NDArray[Any]]]]] = {
             name: getattr(worker, name) for name in ("list", "describe", "train", "open", "estimate")

@@ -17,6 +17,7 @@ from pzcenter.errors import (
     ExecutorError,
     ModelError,
     NotFoundError,
+    StorageError,
 )
 from pzcenter.estimators import get_estimator, load_model
 from pzcenter.estimators.protocol import checked_config
@@ -178,7 +179,14 @@ def test_there_is_no_model_without_training():
 def test_a_training_that_fails_says_why_and_trusts_nothing():
     with pytest.raises(ModelError, match="training rail:Raising by RAIL failed: ValueError"):
         trained("rail:Raising")
-    assert not trust_directory().exists()
+    assert not (trust_directory() / "trusted").exists()
+
+
+def test_a_place_without_records_is_told_before_the_training(monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("PZCENTER_RAIL_TRUST_DIRECTORY", str(tmp_path / "file" / "below"))
+    with pytest.raises(StorageError, match="PZCENTER_RAIL_TRUST_DIRECTORY"):
+        trained("rail:Raising")
 
 
 def test_a_killed_worker_is_told_and_the_next_estimate_works():

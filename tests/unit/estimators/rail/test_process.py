@@ -148,15 +148,17 @@ def test_the_worker_leaves_with_its_parent():
         "from pzcenter.estimators.rail.settings import RailSettings\n"
         "process = RailProcess(RailSettings(python=sys.executable))\n"
         "process.ask({'command': 'list'}, within_s=60, doing='a test')\n"
-        "print(process._process.pid, flush=True)\n"
+        "print(process._process.pid, process._folder, flush=True)\n"
         "time.sleep(60)\n"
     )
     with subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE) as parent:
-        pid = int(parent.stdout.readline())
+        pid, folder = parent.stdout.readline().decode().split()
+        pid = int(pid)
         assert is_running(pid)
         parent.send_signal(signal.SIGKILL)
         parent.wait()
     assert ends(pid)
+    assert not Path(folder).exists()
 
 
 def test_a_forked_process_has_a_worker_of_its_own():
