@@ -93,6 +93,7 @@ in `provenance.json`.
 | `PZ_SERVER_*` | all others belong to a server itself: [settings of a server](server-settings.md) |
 | `XDG_CONFIG_HOME` | the user's settings: `pzcenter/servers.json` below it has the servers you have signed in to |
 | `XDG_STATE_HOME` | what is under way: uploads are noted in `pzcenter/uploads` below it |
+| `XDG_DATA_HOME` | the user's data: which models of RAIL are trusted is in `pzcenter/rail` below it |
 | `NO_COLOR` | set to anything: no colours |
 | `MPLBACKEND` | of matplotlib; `Agg` unless set, because figures go to files |
 | `NUMBA_CACHE_DIR` | of numba: where compiled kernels are kept, if not beside the package |
