@@ -20,7 +20,9 @@ def test_files_and_their_checksums_are_listed(server, made, made_directory, prin
     with server.services.database.writing() as session:
         product = session.get_one(Product, table)
         uid = product.uid
-        product.files.append(ProductFile(name="a.csv", role=2, sha256=product.main_file.sha256, size=product.main_file.size))
+        product.files.append(
+            ProductFile(name="a.csv", role=2, sha256=product.main_file.sha256, size=product.main_file.size)
+        )
         product.files.append(ProductFile(name="far", role=2, reference="s3://far/away", size=5))
     answer = owner.post(WHERE, json={"products": [uid, many, table]})
     assert answer.status_code == 200, answer.text
