@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pzcenter.estimators.rail.parameters import NON_DETECTION, NOT_OBSERVED
+from pzcenter.estimators.rail.columns import NON_DETECTION, NOT_OBSERVED
 from pzcenter.science.photometry import flux_err_to_mag_err, flux_to_mag
 
 if TYPE_CHECKING:

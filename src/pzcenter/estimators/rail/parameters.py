@@ -4,39 +4,32 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from difflib import get_close_matches
-from functools import cache
 from typing import TYPE_CHECKING, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, create_model, model_validator
 
 from pzcenter.errors import BandError, ModelError
 from pzcenter.estimators.protocol import EstimatorConfig
+from pzcenter.estimators.rail.columns import (
+    LSST_BANDS,
+    NON_DETECTION,
+    NOT_OBSERVED,
+    REDSHIFT_COLUMN,
+    err_column,
+    mag_column,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     import numpy as np
     from numpy.typing import NDArray
     from pydantic.fields import FieldInfo
 
-__all__ = [
-    "GOVERNED",
-    "NON_DETECTION",
-    "NOT_OBSERVED",
-    "REDSHIFT_COLUMN",
-    "RailConfig",
-    "RailMethod",
-    "check_required",
-    "config_class",
-    "err_column",
-    "mag_column",
-    "order_bands",
-    "stage_parameters",
-]
+__all__ = ["GOVERNED", "RailConfig", "RailMethod", "check_required", "config_class", "stage_parameters"]
 
-NON_DETECTION, NOT_OBSERVED = 99.0, -99.0
-"""RAIL's marks in columns of magnitudes."""
-REDSHIFT_COLUMN = "redshift"
+MAX_POINTS = 3001
+"""Of RAIL's grid, however fine an uneven one of ours is."""
 GOVERNED = frozenset({
     "aliases", "bands", "calc_summary_stats", "calculated_point_estimates", "chunk_size", "config", "dz", "err_bands",
     "err_dict", "hdf5_groupname", "id_col", "input", "logging_level", "model", "name", "nondetect_val",
@@ -44,7 +37,6 @@ GOVERNED = frozenset({
     "unobserved_val", "zmax", "zmin",
 })  # fmt: skip
 """Parameters that follow from the photometry, the redshift grid and the way in which RAIL is run here."""
-_LSST_BANDS = ("u", "g", "r", "i", "z", "y")
 _TYPES: dict[str, Any] = {
     "int": int,
     "float": float,
@@ -182,46 +174,6 @@ def config_class(method: RailMethod) -> type[RailConfig]:
     return made
 
 
-@cache
-def mag_column(band: str) -> str:
-    """Name of the magnitude of a band in RAIL's tables."""
-    return f"mag_{band}_lsst" if band in _LSST_BANDS else f"mag_{band}"
-
-
-@cache
-def err_column(band: str) -> str:
-    """Name of the error of a magnitude in RAIL's tables."""
-    return f"mag_err_{band}_lsst" if band in _LSST_BANDS else f"mag_err_{band}"
-
-
-def order_bands(bands: Iterable[str], wanted: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """Bands in RAIL's order: those of LSST by wavelength, then the others as they come.
-
-    Parameters
-    ----------
-    bands : iterable of str
-        Of the photometry.
-    wanted : tuple of str
-        The ones to use, in this order; all when empty.
-
-    Returns
-    -------
-    tuple of str
-
-    Raises
-    ------
-    BandError
-        A wanted band is not there.
-    """
-    there = tuple(bands)
-    missing = [band for band in wanted if band not in there]
-    if missing:
-        raise BandError(f"use_bands names {missing}; the photometry has {list(there)}")
-    if wanted:
-        return wanted
-    return (*(band for band in _LSST_BANDS if band in there), *(band for band in there if band not in _LSST_BANDS))
-
-
 def stage_parameters(
     method: RailMethod,
     config: RailConfig,
@@ -274,9 +226,6 @@ def stage_parameters(
     return found
 
 
-MAX_POINTS = 3001
-
-
 def _points_of(z_grid: NDArray[np.float64]) -> int:
     """Points of an even grid with the same ends, as fine as the finest step of this one."""
     import numpy as np
@@ -294,7 +243,7 @@ def _for_bands(
     """
     if value != method.default(name):
         return value
-    columns = [mag_column(band) for band in _LSST_BANDS]
+    columns = [mag_column(band) for band in LSST_BANDS]
     if isinstance(value, dict) and set(value) == set(columns):
         limits = {mag_column(band): limit for band, limit in mag_limits.items()}
         known = {**limits, **value} if name == "mag_limits" else value
@@ -302,8 +251,8 @@ def _for_bands(
         _refuse(method, name, missing)
         return {mag_column(band): known[mag_column(band)] for band in bands}
     if isinstance(value, list) and len(value) == len(columns):
-        _refuse(method, name, [band for band in bands if band not in _LSST_BANDS and len(set(map(str, value))) > 1])
-        return [value[_LSST_BANDS.index(band)] if band in _LSST_BANDS else value[0] for band in bands]
+        _refuse(method, name, [band for band in bands if band not in LSST_BANDS and len(set(map(str, value))) > 1])
+        return [value[LSST_BANDS.index(band)] if band in LSST_BANDS else value[0] for band in bands]
     return value
 
 

@@ -2,37 +2,22 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pzcenter.errors import ColumnError
+from pzcenter.estimators.rail.columns import band_of_column
 from pzcenter.schema import Photometry
 from pzcenter.science.photometry import mag_err_to_flux_err, mag_to_flux
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-__all__ = ["band_of_column", "photometry_of_table"]
+__all__ = ["photometry_of_table"]
 
 _MARK_TOLERANCE = 0.01
 """Magnitudes; marks such as 99 are compared as RAIL's methods compare them."""
-
-
-def band_of_column(column: str) -> str:
-    """Band of a column of magnitudes: ``mag_u_lsst`` and ``mag_u`` are u, any other name is the band itself.
-
-    Parameters
-    ----------
-    column : str
-
-    Returns
-    -------
-    str
-    """
-    found = re.fullmatch(r"mag_(.+?)(_lsst)?", column)
-    return found[1] if found else column
 
 
 def photometry_of_table(

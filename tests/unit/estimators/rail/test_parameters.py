@@ -7,11 +7,11 @@ import pytest
 
 from pzcenter.errors import BandError, ConfigError, ModelError
 from pzcenter.estimators.protocol import checked_config
+from pzcenter.estimators.rail.columns import order_bands
 from pzcenter.estimators.rail.parameters import (
     RailMethod,
     check_required,
     config_class,
-    order_bands,
     stage_parameters,
 )
 

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from pzcenter.errors import ColumnError
+from pzcenter.estimators.rail.columns import band_of_column
 from pzcenter.estimators.rail.magnitudes import rail_magnitudes
-from pzcenter.estimators.rail.tables import band_of_column, photometry_of_table
+from pzcenter.estimators.rail.tables import photometry_of_table
 from pzcenter.testing.synthetic import synthetic_sky
 
 COLUMNS, ERRORS = ["mag_g_lsst", "mag_J"], ["mag_err_g_lsst", "mag_err_J"]
