@@ -424,11 +424,17 @@ def _inferred(
             f"the chains mix slowly (R-hat {made.r_hat:.2f}, {made.n_effective:.0f} independent draws): errors are "
             "rough; more steps, or wider cells, help"
         )
+    moved = float(0.5 * np.abs(made.whole.mean(axis=0) - prior).sum())
+    notes.append(
+        f"the inference moved {100 * moved:.0f} % of the sample to other redshifts than the prior of the p(z) has: "
+        "right where the target is another population than the training set; where it is not, the p(z) are not "
+        "calibrated"
+    )
     diagnostics = {
         "r_hat": made.r_hat,
         "n_effective": made.n_effective,
         "n_in_bin_used": np.bincount(index[index >= 0], minlength=bins.n_bin).tolist(),
-        "distance_from_prior": float(0.5 * np.abs(made.whole.mean(axis=0) - prior).sum()),
+        "distance_from_prior": moved,
         "prior_in_pz": prior.tolist(),
         "whole_sample": made.whole.mean(axis=0).tolist(),
     }
