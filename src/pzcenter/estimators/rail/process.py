@@ -210,7 +210,8 @@ class RailProcess:
                 lines = log.read().decode(errors="replace").splitlines()
         except OSError:
             return ""
-        last = [line for line in lines if line.strip()][-_LOG_TAIL_LINES:]
+        plain = ("".join(letter if letter.isprintable() else " " for letter in line) for line in lines)
+        last = [line for line in plain if line.strip()][-_LOG_TAIL_LINES:]
         return "".join(["\nThe last lines of its log:", *(f"\n  {line}" for line in last)]) if last else ""
 
     def _environment(self) -> dict[str, str]:

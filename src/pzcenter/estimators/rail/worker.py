@@ -46,6 +46,7 @@ DTYPES = ("<f4", "<f8", "|u1")
 _ALGORITHMS = "rail.estimation.algos"
 _OUR_OWN = "pzcenter_methods"
 """Module there with the stages of this project, whose methods need no way through RAIL."""
+_OF_DENSITIES = {"PzInformer", "PzEstimator"}
 _WATCH_S = 1.0
 
 
@@ -132,13 +133,13 @@ def _receive(stream: BinaryIO) -> tuple[dict[str, Any], dict[str, NDArray[Any]]]
 
 
 def _class_names(path: Path) -> Iterator[str]:
-    """Names of the classes at the top of a file, which is not run."""
+    """Names of the classes at the top of a file, which is not run; without stages that take p(z)."""
     try:
         tree = ast.parse(path.read_bytes())
     except (SyntaxError, ValueError, OSError):
         return
     for node in tree.body:
-        if isinstance(node, ast.ClassDef):
+        if isinstance(node, ast.ClassDef) and not {getattr(base, "id", "") for base in node.bases} & _OF_DENSITIES:
             yield node.name
 
 

@@ -28,3 +28,7 @@ class CatEstimator(CatInformer):
         self.open_model(**self.config)
         self.output = True
         return Handle(self.densities(table))
+
+
+class PzEstimator:
+    """Takes p(z)."""

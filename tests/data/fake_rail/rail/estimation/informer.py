@@ -70,3 +70,7 @@ class CatInformer(Stage):
 
     def get_handle(self, _tag):
         return self.model
+
+
+class PzInformer:
+    """Trained on p(z)."""

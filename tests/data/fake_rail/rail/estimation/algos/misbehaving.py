@@ -7,8 +7,8 @@ import sys
 import time
 
 import numpy as np
-from rail.estimation.estimator import CatEstimator, Ensemble
-from rail.estimation.informer import CatInformer
+from rail.estimation.estimator import CatEstimator, Ensemble, PzEstimator
+from rail.estimation.informer import CatInformer, PzInformer
 
 
 class _Informer(CatInformer):
@@ -24,7 +24,7 @@ class _Estimator(CatEstimator):
 
 class RaisingInformer(_Informer):
     def run(self):
-        print("about to go wrong", file=sys.stderr)
+        print("\x1b[31mabout to go wrong", file=sys.stderr)
         raise ValueError("the training set is not to my liking")
 
 
@@ -89,3 +89,11 @@ class HolesEstimator(_Estimator):
 
 class LonelyEstimator(_Estimator):
     """Has no informer."""
+
+
+class OfDensitiesInformer(PzInformer):
+    pass
+
+
+class OfDensitiesEstimator(PzEstimator):
+    pass
