@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 from anyio import to_thread
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
+from fastapi.responses import JSONResponse
 from starlette.middleware.trustedhost import TrustedHostMiddleware
 
 from pzcenter.server.http.guard import Guard
@@ -58,7 +59,17 @@ def create_app(settings: ServerSettings) -> FastAPI:
     operation.state.numbers = numbers
     app.mount("/-", operation)
     app.mount("/", pages_app(services))
+    app.add_exception_handler(404, _nowhere)
     app.add_middleware(TrustedHostMiddleware, allowed_hosts=settings.allowed_hosts)
     app.add_middleware(Observing, numbers=numbers)
     app.add_middleware(Guard, secure=settings.secure_cookies)
     return app
+
+
+def _nowhere(request: Request, _error: Exception) -> JSONResponse:
+    """A path that is in none of the interfaces, such as one with a line end in it."""
+    body = {
+        "type": "/docs/errors#not_found", "title": "NotFoundError", "status": 404, "detail": "Not Found",
+        "code": "not_found", "request_id": getattr(request.state, "request_id", None),
+    }  # fmt: skip
+    return JSONResponse(body, 404, media_type="application/problem+json")
