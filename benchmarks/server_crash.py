@@ -252,11 +252,10 @@ def look(data_dir: Path, notes: Notes) -> dict[str, int]:
             main = product.main_file
             half += main is None or any(not _whole(services.store, each) for each in product.files)
         for number, (digest, size) in notes.published.items():
-            product = session.get(Product, number)
-            there = product is not None and product.state is ProductState.PUBLISHED
-            half += not there
-            if not there or product.main_file is None or product.main_file.sha256 != digest:
-                lost += size
+            kept = session.get(Product, number)
+            main = None if kept is None or kept.state is not ProductState.PUBLISHED else kept.main_file
+            half += main is None
+            lost += size if main is None or main.sha256 != digest else 0
         processes = session.scalars(select(Process)).all()
         lost_jobs = set(notes.jobs) - {process.id for process in processes}
         for process in processes:
@@ -280,7 +279,7 @@ def _whole(store: Any, file: Any) -> bool:
                 digest.update(piece)
     except OSError:
         return False
-    return digest.hexdigest() == file.sha256
+    return bool(digest.hexdigest() == file.sha256)
 
 
 def main() -> None:

@@ -97,8 +97,8 @@ in `provenance.json`.
 | `NO_COLOR` | set to anything: no colours |
 | `MPLBACKEND` | of matplotlib; `Agg` unless set, because figures go to files |
 | `NUMBA_CACHE_DIR` | of numba: where compiled kernels are kept, if not beside the package |
-| `PZCENTER_RAIL_PYTHON` | interpreter that has RAIL, for its methods: [use methods of RAIL](../how-to/use-rail-methods.md) |
-| `PZCENTER_RAIL_*` | what its process may use, and which models are trusted: [settings](../how-to/use-rail-methods.md#settings) |
+| `PZCENTER_RAIL_PYTHON` | interpreter that has RAIL: [use methods of RAIL](../how-to/use-rail-methods.md) |
+| `PZCENTER_RAIL_*` | limits of its process, trusted models: [settings](../how-to/use-rail-methods.md#settings) |
 | `PZCENTER_REFERENCE_PYTHON` | interpreter that has BPZ and RAIL, for tests and benchmarks |
 """
 

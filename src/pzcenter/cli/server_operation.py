@@ -130,7 +130,7 @@ def verify(
 
 
 def sweep(directory: ServerDirectory, *, as_json: JsonOutput = False) -> None:
-    """Clear up: uploads whose time is over, contents of deleted drafts, sessions that ended; mark jobs that stand still.
+    """Clear up: uploads whose time is over, contents without a product, ended sessions; mark jobs that stand still.
 
     The server may go on working. Nothing younger than a day is removed.
     """

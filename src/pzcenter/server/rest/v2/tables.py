@@ -68,4 +68,3 @@ def read(
     return TableAnswer(
         columns=columns, rows=page.rows, offset=page.offset, n_rows=page.n_rows, n_columns=page.n_columns
     )
-
