@@ -81,12 +81,14 @@ def restore(
 ) -> None:
     """Make a server again from its backup; the database may be of another kind."""
     from pzcenter.cli.screen import print_json, stderr
+    from pzcenter.server.privacy import private_files
     from pzcenter.server.services.operation.restore import restore as fill
     from pzcenter.server.services.operation.restore import restore_files
 
-    restore_files(source, directory)
-    with _services(directory) as services:
-        rows = fill(services, source, progress=_teller("restored"))
+    with private_files():
+        restore_files(source, directory)
+        with _services(directory) as services:
+            rows = fill(services, source, progress=_teller("restored"))
     if as_json:
         print_json(rows)
     else:
@@ -154,25 +156,30 @@ def work(directory: ServerDirectory) -> None:
 
     Jobs under way are left to the next worker.
     """
+    from pzcenter.server.privacy import private_files, warn_of_exposure
     from pzcenter.server.services.jobs.worker import Worker
     from pzcenter.server.services.operation.logs import log_to
     from pzcenter.server.settings import read_settings
 
     settings = read_settings(directory)
     log_to(settings.log_level)
-    Worker(settings.model_copy(update={"job_workers": max(1, settings.job_workers)})).run()
+    warn_of_exposure(settings.data_dir)
+    with private_files():
+        Worker(settings.model_copy(update={"job_workers": max(1, settings.job_workers)})).run()
 
 
 @contextmanager
 def _services(directory: Path) -> Iterator[Services]:
+    from pzcenter.server.privacy import private_files
     from pzcenter.server.services.context import open_services
     from pzcenter.server.settings import read_settings
 
-    services = open_services(read_settings(directory))
-    try:
-        yield services
-    finally:
-        services.close()
+    with private_files():
+        services = open_services(read_settings(directory))
+        try:
+            yield services
+        finally:
+            services.close()
 
 
 def _teller(word: str) -> Callable[[int, int], None]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from pzcenter.errors import ConfigError
 from pzcenter.server.app import create_app
+from pzcenter.server.privacy import UMASK, warn_of_exposure
 from pzcenter.server.services.operation.logs import log_to
 from pzcenter.server.settings import ENV_PREFIX, read_settings
 
@@ -33,8 +34,10 @@ def app_here() -> FastAPI:
     directory = os.environ.get(f"{ENV_PREFIX}DATA_DIR")
     if not directory:
         raise ConfigError(f"{ENV_PREFIX}DATA_DIR must name the directory of a server")
+    os.umask(UMASK)
     settings = read_settings(Path(directory))
     log_to(settings.log_level)
+    warn_of_exposure(settings.data_dir)
     app = create_app(settings)
     keep_what_is_loaded()
     return app

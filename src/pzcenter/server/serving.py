@@ -12,6 +12,7 @@ import yaml
 from pydantic import ValidationError
 
 from pzcenter.errors import ConfigError, OutputExistsError
+from pzcenter.server.privacy import close_to_others, private_files, warn_of_exposure
 from pzcenter.server.settings import ENV_PREFIX, SETTINGS_NAME, ServerSettings, read_settings
 
 if TYPE_CHECKING:
@@ -84,12 +85,14 @@ def make_server(directory: Path, **words: Any) -> NewServer:
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
         raise ConfigError(faults) from error
-    directory.mkdir(parents=True, exist_ok=True, mode=0o700)
-    handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "w") as file:
-        file.write(settings_text(given))
-    settings = read_settings(directory)
-    return NewServer(settings, _first_token(settings))
+    with private_files():
+        directory.mkdir(parents=True, exist_ok=True)
+        close_to_others(directory)
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+        with os.fdopen(handle, "w") as file:
+            file.write(settings_text(given))
+        settings = read_settings(directory)
+        return NewServer(settings, _first_token(settings))
 
 
 def settings_text(given: dict[str, Any]) -> str:
@@ -194,7 +197,8 @@ def serve(settings: ServerSettings, *, host: str, port: int, workers: int = 1) -
         "proxy_headers": False, "timeout_graceful_shutdown": GRACE_SECONDS, "timeout_keep_alive": KEEP_ALIVE_SECONDS,
         "ws": "none",
     }  # fmt: skip
-    with _jobs(settings):
+    warn_of_exposure(settings.data_dir)
+    with private_files(), _jobs(settings):
         if workers == 1:
             from pzcenter.server.app import create_app
             from pzcenter.server.asgi import keep_what_is_loaded

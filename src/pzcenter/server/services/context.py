@@ -92,7 +92,7 @@ def open_services(settings: ServerSettings) -> Services:
     -------
     Services
     """
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    settings.data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
     return Services(settings, Database(settings.database), open_store(settings))
 
 

@@ -196,7 +196,7 @@ class FolderStore:
                 os.utime(path)
                 return
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.chmod(0o440)
+        part.chmod(0o400)
         os.utime(part)
         part.replace(path)
         for folder in (path.parent, path.parent.parent):

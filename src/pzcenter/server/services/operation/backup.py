@@ -14,6 +14,7 @@ from sqlalchemy import select
 
 import pzcenter
 from pzcenter.errors import NotFoundError, OutputExistsError
+from pzcenter.server.privacy import close_to_others
 from pzcenter.server.services.operation.dump import dump_table, tables_in_order
 from pzcenter.server.storage.migrate import current_revision
 from pzcenter.server.storage.products import Blob
@@ -140,6 +141,8 @@ def _copy_files(services: Services, target: Path) -> None:
             shutil.copytree(path, place / path.name, symlinks=True)
         elif path.is_file():
             shutil.copy2(path, place / path.name)
+    # Copies have the rights of what they were made from.
+    close_to_others(place)
 
 
 def _sha256(path: Path) -> str:

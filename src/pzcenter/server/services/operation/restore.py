@@ -7,6 +7,7 @@ import shutil
 from typing import TYPE_CHECKING, Any
 
 from pzcenter.errors import ChecksumError, NotFoundError, OutputExistsError
+from pzcenter.server.privacy import close_to_others
 from pzcenter.server.services.operation.backup import BACKUP_NAME, _sha256
 from pzcenter.server.services.operation.dump import load_table, reset_numbers, tables_in_order
 from pzcenter.server.storage.migrate import current_revision, upgrade
@@ -32,6 +33,7 @@ def restore_files(source: Path, data_dir: Path) -> None:
     """
     _facts(source)
     data_dir.mkdir(parents=True, exist_ok=True, mode=0o700)
+    close_to_others(data_dir)
     for path in sorted((source / "files").iterdir()):
         target = data_dir / path.name
         if target.exists():
@@ -40,6 +42,7 @@ def restore_files(source: Path, data_dir: Path) -> None:
             shutil.copytree(path, target, symlinks=True)
         else:
             shutil.copy2(path, target)
+        close_to_others(target)
 
 
 def restore(services: Services, source: Path, *, progress: Callable[[int, int], None] | None = None) -> dict[str, int]:
