@@ -50,13 +50,14 @@ def start_job(
     *,
     release: str | None,
     settings: Mapping[str, Any],
+    private: bool,
 ) -> Steps[Job]:
     """Ask for a job."""
     numbers: list[int] = []
     for each in inputs:
         number = (yield from do.product(each)).id if isinstance(each, str) else int(key_of(each))
         numbers.append(number)
-    body = {"pipeline": pipeline, "display_name": name, "inputs": numbers, "release": release}
+    body = {"pipeline": pipeline, "display_name": name, "inputs": numbers, "release": release, "private": private}
     return read_as(answers.Job, (yield from do.ask("POST", "jobs", body | {"settings": dict(settings)})))
 
 

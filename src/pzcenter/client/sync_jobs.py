@@ -52,6 +52,7 @@ class Jobs:
         *,
         release: str | None = None,
         settings: Mapping[str, Any] | None = None,
+        private: bool = False,
     ) -> Job:
         """Have the server make something; its product is there at once, and published at the end.
 
@@ -64,10 +65,15 @@ class Jobs:
         inputs : iterable of Product, int or str
             Published products.
         release : str, optional
+            That of the inputs otherwise.
         settings : mapping, optional
-            See the schema of the pipeline.
+            See the schema of the pipeline, such as ``{"param": {"random_seed": 1}}``.
+        private : bool
+            The product is for you alone; it is anyway where an input is private, shared or under embargo.
         """
-        made = steps.start_job(self._do, pipeline, name, inputs, release=release, settings=settings or {})
+        made = steps.start_job(
+            self._do, pipeline, name, inputs, release=release, settings=settings or {}, private=private
+        )
         return self._run(made)
 
     def job(self, job: Job | str) -> Job:

@@ -109,6 +109,75 @@ def test_catalogues_are_combined(services, principal, catalogues):
     assert not list((services.settings.data_dir / "jobs").iterdir())
 
 
+def reach(services, number):
+    product = state_of(services, number)[2]
+    return product.visibility, product.embargo_until
+
+
+def test_what_is_made_is_seen_no_wider_than_its_inputs(services, principal, catalogues, tmp_path):
+    owner, later = principal("owner"), now().date() + timedelta(days=9)
+    hidden = published(services, owner, redshifts(tmp_path, "h.csv"), visibility=Visibility.PRIVATE)
+    kept = published(services, owner, redshifts(tmp_path, "k.csv"))
+    with services.database.writing() as session:
+        share_product(session, owner, kept, embargo_until=later)
+    open_one, other = catalogues
+    assert reach(services, ask(services, owner, [open_one, other])) == (Visibility.RELEASE, None)
+    assert reach(services, ask(services, owner, [open_one, hidden])) == (Visibility.PRIVATE, None)
+    assert reach(services, ask(services, owner, [kept, hidden])) == (Visibility.PRIVATE, later)
+    with services.database.writing() as session:
+        alone = submit(services, session, owner, "combine_redshift_dedup", "x", {}, [open_one], private=True)
+        assert alone.output.visibility is Visibility.PRIVATE
+        share_product(session, owner, open_one, visibility=Visibility.SHARED, groups=["team"])
+    teammate = ask(services, principal("teammate"), [open_one])
+    assert reach(services, teammate) == (Visibility.PRIVATE, None)
+
+
+def test_rights_to_a_release_go_on_to_what_is_made_of_it(services, principal, catalogues, tmp_path):
+    owner = principal("owner")
+    made = [
+        published(
+            services,
+            owner,
+            objects(tmp_path),
+            kind="object_catalog",
+            aliases={"ra": "RA", "dec": "Dec"},
+            release=release,
+        )
+        for release in ("dp1", None)
+    ]
+    number = ask(services, owner, [catalogues[0], made[0]], "training_set_maker")
+    with services.database.reading() as session:
+        process = session.get_one(Process, number)
+        assert process.output.release.name == "dp1"
+        assert process.output.visibility is Visibility.RELEASE
+    number = ask(services, owner, [catalogues[0], made[1]], "training_set_maker", release="dp1")
+    assert reach(services, number) == (Visibility.RELEASE, None)
+    coordinator = principal("coordinator")
+    second = published(
+        services,
+        coordinator,
+        objects(tmp_path),
+        kind="object_catalog",
+        aliases={"ra": "RA", "dec": "Dec"},
+        release="dp2",
+    )
+    with pytest.raises(ConfigError, match="several releases"):
+        ask(services, coordinator, [catalogues[0], made[0], second], "training_set_maker")
+    number = ask(services, coordinator, [catalogues[0], made[0]], "training_set_maker", release="dp2")
+    assert reach(services, number) == (Visibility.PRIVATE, None)
+
+
+def test_an_input_that_became_private_keeps_the_product_private(services, principal, catalogues):
+    owner = principal("owner")
+    number = ask(services, owner, catalogues)
+    with services.database.writing() as session:
+        share_product(session, owner, catalogues[1], visibility=Visibility.PRIVATE)
+    run_process(services, number)
+    state, failure, product = state_of(services, number)
+    assert (state, failure, product.state) == (ProcessState.SUCCESSFUL, None, ProductState.PUBLISHED)
+    assert product.visibility is Visibility.PRIVATE
+
+
 def test_a_training_set_is_made(services, principal, catalogues, tmp_path):
     owner = principal("owner")
     catalog = published(services, owner, objects(tmp_path), kind="object_catalog", aliases={"ra": "RA", "dec": "Dec"})

@@ -71,7 +71,10 @@ def test_products_that_the_asker_does_not_see_are_counted_only(server, services,
     address = ask(server.client("owner"), [inputs[0], hidden]).headers["location"]
     assert server.client("colleague").get(address).status_code == 404
     with services.database.writing() as session:
-        session.query(Process).one().output.state = ProductState.PUBLISHED
+        output = session.query(Process).one().output
+        # Nobody sees it by itself; its owner may show it.
+        assert output.visibility is Visibility.PRIVATE
+        output.state, output.visibility = ProductState.PUBLISHED, Visibility.RELEASE
     seen = server.client("colleague").get(address).json()
     assert (seen["inputs"], seen["hidden_inputs"]) == (inputs[:1], 1)
 

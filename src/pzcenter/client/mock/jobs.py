@@ -47,7 +47,7 @@ def list_pipelines(request: Request) -> Reply:  # noqa: ARG001 - all handlers ar
 
 def start(request: Request) -> Reply:
     """Ask for a job."""
-    wanted = ("pipeline", "display_name", "inputs", "release", "settings")
+    wanted = ("pipeline", "display_name", "inputs", "release", "settings", "private")
     told = request.body(wanted, needed=wanted[:3])
     if told["pipeline"] not in MADE_OF:
         raise ConfigError(f"no pipeline {told['pipeline']!r}; there are {', '.join(MADE_OF)}")
@@ -62,7 +62,8 @@ def _begin(request: Request, told: dict[str, Any]) -> MockJob:
         if each.state != "published" or each.main_file is None:
             raise ConflictError(f"product {each.id} is {each.state}; only published products with a file go in")
     words = shapes.WORDS | {"display_name": told["display_name"], "product_type": MADE_OF[told["pipeline"]][1]}
-    words |= {"release": told.get("release"), "tags": []}
+    narrow = told.get("private") or any(each.words["visibility"] != "release" for each in inputs)
+    words |= {"release": told.get("release"), "tags": [], "visibility": "private" if narrow else "release"}
     product = MockProduct(next(request.state.numbers), request.user.username, words, state="processing")
     product.inputs = [(each.id, "input") for each in inputs]
     request.state.products[product.id] = product

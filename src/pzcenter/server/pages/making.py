@@ -69,7 +69,7 @@ def training_form(
     """Ask for a training set."""
     said = {"name": "", "release": "", "radius_arcsec": "1.0", "min_z_flag": "3", "dereddening": "sfd",
             "split_method": "random", "train_fraction": "0.7", "seed": "0", "z_min": "", "z_max": "",
-            "output_format": ""}  # fmt: skip
+            "output_format": "", "private": ""}  # fmt: skip
     return _form(request, services, principal, "training", said, chosen or [])
 
 
@@ -91,11 +91,12 @@ def training(
     train_fraction: ShortText = "",
     seed: ShortText = "",
     output_format: ShortText = "",
+    private: Flag = "",
 ) -> Response:
     """Begin to make a training set."""
     said = {"name": name, "release": release, "radius_arcsec": radius_arcsec, "min_z_flag": min_z_flag, "z_min": z_min,
             "z_max": z_max, "dereddening": dereddening, "split_method": split_method, "train_fraction": train_fraction,
-            "seed": seed, "output_format": output_format}  # fmt: skip
+            "seed": seed, "output_format": output_format, "private": private}  # fmt: skip
     try:
         selection = {"no_ties": True, "no_repeats": True, "min_z_flag": _whole("quality", min_z_flag),
                      "z_min": _real("lowest redshift", z_min), "z_max": _real("highest redshift", z_max)}  # fmt: skip
@@ -106,7 +107,7 @@ def training(
             "selection": selection,
         }  # fmt: skip
         config = {"param": param, "output_format": output_format or None}
-        return _submit(services, principal, "training_set_maker", name, config, inputs or [], release or None)
+        return _submit(services, principal, "training_set_maker", name, config, inputs or [], release or None, private)
     except FOR_PEOPLE as error:
         return _form(request, services, principal, "training", said, inputs or [], error)
 
@@ -120,7 +121,7 @@ def combine_form(
 ) -> Response:
     """Ask for redshift catalogues to be combined."""
     said = {"name": "", "combine_type": MODES[0][0], "radius_arcsec": "0.5", "delta_z": "0.001", "ties": "remove_all",
-            "min_flag": "", "survey_priority": "", "seed": "0", "output_format": ""}  # fmt: skip
+            "min_flag": "", "survey_priority": "", "seed": "0", "output_format": "", "private": ""}  # fmt: skip
     return _form(request, services, principal, "combine", said, chosen or [])
 
 
@@ -140,11 +141,12 @@ def combine(
     survey_priority: ShortText = "",
     seed: ShortText = "",
     output_format: ShortText = "",
+    private: Flag = "",
 ) -> Response:
     """Begin to combine redshift catalogues."""
     said = {"name": name, "combine_type": combine_type, "radius_arcsec": radius_arcsec, "delta_z": delta_z,
             "ties": ties, "min_flag": min_flag, "survey_priority": survey_priority, "seed": seed,
-            "output_format": output_format}  # fmt: skip
+            "output_format": output_format, "private": private}  # fmt: skip
     try:
         separation, least_delta = _real("radius", radius_arcsec), _real("redshift difference", delta_z)
         param: dict[str, Any] = {
@@ -154,7 +156,7 @@ def combine(
             "seed": _whole("seed", seed) or 0, "z_flag_homogenized_value_to_cut": _whole("quality", min_flag),
         }  # fmt: skip
         config = {"param": param, "output_format": output_format or None}
-        return _submit(services, principal, "combine_redshift_dedup", name, config, inputs or [], None)
+        return _submit(services, principal, "combine_redshift_dedup", name, config, inputs or [], None, private)
     except FOR_PEOPLE as error:
         return _form(request, services, principal, "combine", said, inputs or [], error)
 
@@ -167,12 +169,13 @@ def _submit(  # noqa: PLR0917 - what a job is
     config: dict[str, Any],
     inputs: Sequence[int],
     release: str | None,
+    private: str,
 ) -> Response:
     if any(not 0 < number < 2**31 for number in inputs):
         raise NotFoundError("one of the inputs is no product")
     with services.database.writing() as session:
         words = name.replace("\0", "").strip()
-        process = submit(services, session, principal, pipeline, words, config, inputs, release)
+        process = submit(services, session, principal, pipeline, words, config, inputs, release, private=bool(private))
         number, target = process.id, process.uid
     enqueue(services, number)
     return go_on(f"/jobs/{target}")
@@ -194,7 +197,7 @@ def _form(  # noqa: PLR0917 - what the page shows
             request, f"make_{kind}.html", status=200 if error is None else status_of(error), said=said,
             inputs=set(inputs), redshifts=_choices(session, principal, "redshift_catalog"),
             catalogs=_choices(session, principal, "object_catalog"),
-            releases=[("", "none")] + [
+            releases=[("", "that of the objects")] + [
                 (each.name, f"{each.display_name or each.name}{'' if each.name in made_here else ' (no objects here)'}")
                 for each in releases
             ],

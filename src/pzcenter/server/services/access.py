@@ -6,6 +6,7 @@ against each other for every role, state, visibility and embargo.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
@@ -17,12 +18,14 @@ from pzcenter.server.services.principal import Scope
 from pzcenter.server.storage.products import Product, ProductGroup, ProductState, ProductUser, Visibility
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from sqlalchemy import ColumnElement
     from sqlalchemy.orm import Session
 
     from pzcenter.server.services.principal import Principal
 
-__all__ = ["Action", "may", "need", "product_for", "seen_by_its_release", "visible"]
+__all__ = ["Action", "Reach", "may", "need", "product_for", "reach_of", "seen_by_its_release", "visible"]
 
 
 class Action(StrEnum):
@@ -138,13 +141,53 @@ def visible(principal: Principal) -> ColumnElement[bool]:
     return and_(alive, or_(mine, public)) if principal.user_id is not None else and_(true(), public)
 
 
+@dataclass(frozen=True)
+class Reach:
+    """How far something that is made of products may be seen: no wider than the narrowest of them.
+
+    Attributes
+    ----------
+    release_ids : frozenset of int
+        Releases that some of them belong to.
+    is_open : bool
+        Everybody with the rights to their releases sees all of them.
+    embargo_until : date or None
+        The latest.
+    """
+
+    release_ids: frozenset[int]
+    is_open: bool
+    embargo_until: date | None
+
+
+def reach_of(products: Iterable[Product]) -> Reach:
+    """How far what is made of some products may be seen.
+
+    Parameters
+    ----------
+    products : iterable of Product
+
+    Returns
+    -------
+    Reach
+    """
+    inputs = list(products)
+    embargoes = [each.embargo_until for each in inputs if each.embargo_until and each.embargo_until > today()]
+    published = all(each.state is ProductState.PUBLISHED for each in inputs)
+    return Reach(
+        frozenset(each.release_id for each in inputs if each.release_id is not None),
+        is_open=published and not embargoes and all(each.visibility is Visibility.RELEASE for each in inputs),
+        embargo_until=max(embargoes, default=None),
+    )
+
+
 def seen_by_its_release() -> ColumnElement[bool]:
     """Condition on products: those that everybody with rights to their release sees; for counts, never for rows."""
     free = or_(Product.embargo_until.is_(None), Product.embargo_until <= today())
     return and_(Product.state == ProductState.PUBLISHED, Product.visibility == Visibility.RELEASE, free)
 
 
-def need(principal: Principal, action: Action, product: Product) -> None:
+def need(principal: Principal, action: Action, product: Product, *, asked: int | str | None = None) -> None:
     """Let nobody pass who may not.
 
     Parameters
@@ -152,6 +195,8 @@ def need(principal: Principal, action: Action, product: Product) -> None:
     principal : Principal
     action : Action
     product : Product
+    asked : int or str, optional
+        What the product was called: a refusal tells no other name of it.
 
     Raises
     ------
@@ -166,7 +211,7 @@ def need(principal: Principal, action: Action, product: Product) -> None:
     if may(principal, action, product):
         return
     if not may(principal, Action.SEE, product):
-        raise NotFoundError(f"no product {product.id}")
+        raise NotFoundError(f"no product {product.id if asked is None else asked}")
     state = f"; it is {product.state}" if action is Action.FILL else ""
     raise PermissionDeniedError(f"you may not {action} product {product.id}{state}")
 
@@ -195,7 +240,7 @@ def product_for(session: Session, principal: Principal, product_id: int | str, a
     product = _product(session, product_id)
     if product is None:
         raise NotFoundError(f"no product {product_id}")
-    need(principal, action, product)
+    need(principal, action, product, asked=product_id)
     return product
 
 

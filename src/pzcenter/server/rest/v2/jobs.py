@@ -61,7 +61,11 @@ class JobBody(Body):
     inputs: list[Annotated[int, Field(ge=1, le=MAX_ID)]] = Field(
         min_length=1, max_length=MAX_INPUTS, description="Numbers of published products."
     )
-    release: Word | None = None
+    release: Word | None = Field(default=None, description="That of the inputs otherwise.")
+    private: bool = Field(
+        default=False,
+        description="The product is for you alone; it is anyway where an input is private, shared or under embargo.",
+    )
     settings: dict[str, Any] = Field(default={}, description="See the schema of the pipeline.")
 
 
@@ -148,8 +152,9 @@ def start(services: CurrentServices, principal: SignedIn, body: JobBody, respons
     """Ask for a job; its product is there at once, and published when the job has ended well."""
     with services.database.writing() as session:
         process = submit(
-            services, session, principal, body.pipeline, body.display_name, body.settings, body.inputs, body.release
-        )
+            services, session, principal, body.pipeline, body.display_name, body.settings, body.inputs, body.release,
+            private=body.private,
+        )  # fmt: skip
         answer, number = JobAnswer.of(session, principal, process), process.id
     enqueue(services, number)
     response.headers["Location"] = f"/api/v2/jobs/{answer.uid}"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy import func, or_, select
 
 from pzcenter.errors import ConfigError, ConflictError, NotFoundError, PermissionDeniedError, QuotaError
-from pzcenter.server.services.access import product_for, visible
+from pzcenter.server.services.access import Reach, product_for, reach_of, visible
 from pzcenter.server.services.audit import record
 from pzcenter.server.services.jobs.requests import SCORING, read_request
 from pzcenter.server.services.jobs.scoring import tell_submissions
@@ -16,7 +16,7 @@ from pzcenter.server.services.principal import Scope
 from pzcenter.server.services.products import NewProduct, create_product
 from pzcenter.server.storage.base import now
 from pzcenter.server.storage.processes import Pipeline, Process, ProcessInput, ProcessState
-from pzcenter.server.storage.products import Product, ProductLink, ProductState, ProductType
+from pzcenter.server.storage.products import Product, ProductLink, ProductState, ProductType, Visibility
 from pzcenter.server.storage.releases import Release
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from pzcenter.server.services.context import Services
     from pzcenter.server.services.principal import Principal
 
-__all__ = ["process_for", "process_log", "request_stop", "rerun", "submit", "visible_jobs"]
+__all__ = ["keep_reach", "process_for", "process_log", "request_stop", "rerun", "submit", "visible_jobs"]
 
 MAX_INPUTS = 50
 MAX_WAITING = 20
@@ -45,8 +45,13 @@ def submit(  # noqa: PLR0917 - what a job is, in the order of the interfaces
     config: dict[str, Any],
     input_ids: Sequence[int],
     release: str | None = None,
+    *,
+    private: bool = False,
 ) -> Process:
     """Ask for a job; its product is there at once, in state ``processing``.
+
+    The product is seen no wider than the narrowest of its inputs: it belongs to their release, and where one of them
+    is private, shared or under embargo, its owner alone sees it.
 
     The caller puts the number of the process into the queue once the transaction is through. A number that gets lost
     is found by the workers.
@@ -65,6 +70,9 @@ def submit(  # noqa: PLR0917 - what a job is, in the order of the interfaces
     input_ids : sequence of int
         Products that go in; the asker must see each.
     release : str, optional
+        That of the inputs by default.
+    private : bool
+        The product is for the asker alone, also where its inputs are open.
 
     Returns
     -------
@@ -89,11 +97,14 @@ def submit(  # noqa: PLR0917 - what a job is, in the order of the interfaces
         raise QuotaError(f"{MAX_WAITING} of your jobs have not ended; wait or stop some")
     inputs = _inputs(session, principal, pipeline, input_ids)
     kind = session.get_one(ProductType, pipeline.output_type_id)
+    reach = reach_of(inputs)
+    release = release or _release_of(session, reach, kind)
     product = create_product(
         services, session, principal,
         NewProduct(display_name, kind.name, release=release, origin=pipeline.display_name),
     )  # fmt: skip
     product.state = ProductState.PROCESSING
+    keep_reach(product, reach, private=private)
     if product.release is not None:
         _object_catalog(services, product.release, inputs)
     elif pipeline_name == "training_set_maker" and not any(_is_catalog(each) for each in inputs):
@@ -112,6 +123,33 @@ def submit(  # noqa: PLR0917 - what a job is, in the order of the interfaces
         inputs=[each.id for each in inputs], output=product.id,
     )  # fmt: skip
     return process
+
+
+def _release_of(session: Session, reach: Reach, kind: ProductType) -> str | None:
+    """Release of what is made of some inputs."""
+    if not reach.release_ids or kind.name == "redshift_catalog":
+        return None
+    if len(reach.release_ids) > 1:
+        names = session.scalars(select(Release.name).where(Release.id.in_(reach.release_ids)).order_by(Release.name))
+        raise ConfigError(f"the inputs are of several releases ({', '.join(names)}); say which one the product is of")
+    return session.get_one(Release, next(iter(reach.release_ids))).name
+
+
+def keep_reach(product: Product, reach: Reach, *, private: bool = False) -> None:
+    """Let a product be seen no wider than what it is made of.
+
+    Parameters
+    ----------
+    product : Product
+    reach : Reach
+        Of its inputs.
+    private : bool
+        Only its owner is to see it anyway.
+    """
+    if private or not reach.is_open or not reach.release_ids <= {product.release_id}:
+        product.visibility = Visibility.PRIVATE
+    if reach.embargo_until and (product.embargo_until is None or product.embargo_until < reach.embargo_until):
+        product.embargo_until = reach.embargo_until
 
 
 def visible_jobs(principal: Principal) -> ColumnElement[bool]:
@@ -168,7 +206,11 @@ def rerun(services: Services, session: Session, principal: Principal, process_id
         raise ConflictError(f"process {old.id} is {old.state}; it can run again when it has ended")
     release = None if old.release_id is None else session.get_one(Release, old.release_id).name
     numbers = [each.product_id for each in old.inputs]
-    return submit(services, session, principal, old.pipeline.name, old.display_name, old.used_config, numbers, release)
+    private = old.output is not None and old.output.visibility is Visibility.PRIVATE
+    return submit(
+        services, session, principal, old.pipeline.name, old.display_name, old.used_config, numbers, release,
+        private=private,
+    )  # fmt: skip
 
 
 def end(session: Session, process: Process, state: ProcessState, failure: str | None = None) -> None:

@@ -6,7 +6,9 @@ import mimetypes
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pzcenter.server.services.access import reach_of
 from pzcenter.server.services.audit import record
+from pzcenter.server.services.jobs.control import keep_reach
 from pzcenter.server.services.principal import principal_of
 from pzcenter.server.services.product_files import check_quota, keep_blob
 from pzcenter.server.storage.base import now
@@ -57,6 +59,8 @@ def publish_result(services: Services, process_id: int, attempt: int, workspace:
         product.columns = [ProductColumn(order=place, **words) for place, words in enumerate(result["columns"])]
         product.size = sum(content.size for _, _, content in contents)
         product.n_rows, product.command = result["n_rows"], result["command"]
+        # Inputs may have become narrower since the job was asked for.
+        keep_reach(product, reach_of(each.product for each in process.inputs))
         product.state = ProductState.PUBLISHED
         product.published_at = product.updated_at = now()
         product.revision += 1
