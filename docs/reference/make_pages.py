@@ -112,9 +112,10 @@ SERVER_HEAD = """# Settings of a server
 {MADE}
 
 `pz serve --init DIR` writes all of them into `DIR/server.yaml`, with what they mean; what is left out is the default.
-Each may also stand in the environment, which comes first: `PZ_SERVER_` and the name in capitals. Lists and tables are
-JSON there: `PZ_SERVER_ALLOWED_HOSTS='["pz.example.org"]'`. A setting that does not exist or is not accepted is the
-error `config`, and the server does not start. [Run a server](../tutorials/run-a-server.md) has the first steps.
+Each may also stand in the environment, which comes first: `PZ_SERVER_` and the name in capitals. A list of names has
+commas there, `PZ_SERVER_ALLOWED_HOSTS=pz.example.org,localhost`; tables are JSON. Bytes may have a unit: `10 GB` is
+10¹⁰, `10 GiB` is 10·2³⁰. A setting that does not exist (`PZ_SERVER_QUOTA`) or is not accepted is the error `config`,
+and the server does not start. [Run a server](../tutorials/run-a-server.md) has the first steps.
 
 """
 PROVIDER_HEAD = """## One of `oidc`

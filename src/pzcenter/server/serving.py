@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import yaml
-from pydantic import ValidationError
 
 from pzcenter.errors import ConfigError, OutputExistsError
+from pzcenter.server.environment import check_names
 from pzcenter.server.privacy import close_to_others, private_files, warn_of_exposure
-from pzcenter.server.settings import ENV_PREFIX, SETTINGS_NAME, ServerSettings, read_settings
+from pzcenter.server.settings import ENV_PREFIX, SETTINGS_NAME, ServerSettings, faults_told, read_settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,11 +80,9 @@ def make_server(directory: Path, **words: Any) -> NewServer:
         host = urlsplit(str(given["base_url"])).hostname
         default = list(ServerSettings.model_fields["allowed_hosts"].default)
         given.setdefault("allowed_hosts", default if host in {*LOOPBACK, None} else [host, *default])
-    try:
+    check_names(ServerSettings.model_fields)
+    with faults_told("pz serve --init"):
         ServerSettings(data_dir=directory, **given)
-    except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ConfigError(faults) from error
     with private_files():
         directory.mkdir(parents=True, exist_ok=True)
         close_to_others(directory)

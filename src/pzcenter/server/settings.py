@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import os
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
-from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict, SettingsError
 
 from pzcenter.errors import ConfigError, NotFoundError
+from pzcenter.server.environment import ENV_PREFIX, Environment, check_names
+from pzcenter.server.settings_values import accepted_database, accepted_proxy, accepted_root, bytes_of
 
-__all__ = ["ENV_PREFIX", "SETTINGS_NAME", "OidcProvider", "ServerSettings", "read_settings"]
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
-ENV_PREFIX = "PZ_SERVER_"
+__all__ = ["ENV_PREFIX", "SETTINGS_NAME", "OidcProvider", "ServerSettings", "faults_told", "read_settings"]
+
 SETTINGS_NAME = "server.yaml"
 GIGABYTE = 2**30
 
@@ -106,12 +112,46 @@ class ServerSettings(BaseSettings):
         # Jobs run in directories of their own.
         return value.absolute()
 
+    @field_validator("max_upload_bytes", "quota_bytes", "manifest_bytes", "job_memory_bytes", mode="before")
+    @classmethod
+    def _with_unit(cls, value: object) -> object:
+        return bytes_of(value)
+
+    @field_validator("database_url")
+    @classmethod
+    def _known_database(cls, value: SecretStr | None) -> SecretStr | None:
+        if value is not None:
+            accepted_database(value.get_secret_value())
+        return value
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _proxies(cls, value: list[str]) -> list[str]:
+        return [accepted_proxy(each) for each in value]
+
+    @field_validator("reference_roots")
+    @classmethod
+    def _roots(cls, value: list[str]) -> list[str]:
+        return [accepted_root(each) for each in value]
+
     @field_validator("base_url")
     @classmethod
     def _no_slash_at_the_end(cls, value: str) -> str:
         if not value.startswith(("http://", "https://")):
             raise ValueError(f"{value!r} is no http address")
         return value.rstrip("/")
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Sources, the strongest first."""
+        return init_settings, Environment(settings_cls)
 
     @property
     def database(self) -> str:
@@ -157,14 +197,43 @@ def read_settings(data_dir: Path, **changes: Any) -> ServerSettings:
         raise NotFoundError(f"no server in {data_dir} ({SETTINGS_NAME} is missing); make one with: pz serve --init")
     try:
         settings = yaml.safe_load(path.read_text()) or {}
-        if not isinstance(settings, dict):
-            raise ConfigError(f"{path}: expected settings, one on each line, found a {type(settings).__name__}")
-        return _EnvironmentFirst(**(settings | {"data_dir": data_dir} | changes))
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path}: {error}") from error
+    if not isinstance(settings, dict):
+        raise ConfigError(f"{path}: expected settings, one on each line, found a {type(settings).__name__}")
+    check_names(ServerSettings.model_fields)
+    with faults_told(str(path)):
+        return _EnvironmentFirst(**(settings | {"data_dir": data_dir} | changes))
+
+
+@contextmanager
+def faults_told(place: str) -> Iterator[None]:
+    """Have values that are not accepted told with the name of the setting, and where it stands.
+
+    Parameters
+    ----------
+    place : str
+        Where settings come from that are not in the environment.
+
+    Raises
+    ------
+    ConfigError
+    """
+    try:
+        yield
     except ValidationError as error:
-        faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ConfigError(f"{path}: {faults}") from error
+        raise ConfigError("; ".join(_fault(each["loc"], each["msg"], place) for each in error.errors())) from error
+    except SettingsError as error:
+        raise ConfigError(str(error.__cause__ or error)) from error
+
+
+def _fault(location: tuple[int | str, ...], words: str, place: str) -> str:
+    name = ".".join(map(str, location))
+    variable = f"{ENV_PREFIX}{str(location[0]).upper()}" if location else ""
+    words = words.removeprefix("Value error, ")
+    if any(each.upper().startswith(variable) for each in os.environ) and variable:
+        return f"{name} (from {variable} in the environment): {words}"
+    return f"{place}: {name}: {words}"
 
 
 class _EnvironmentFirst(ServerSettings):
@@ -173,11 +242,11 @@ class _EnvironmentFirst(ServerSettings):
     @classmethod
     def settings_customise_sources(
         cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic's signature
+        settings_cls: type[BaseSettings],
         init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - pydantic's signature
         dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003
         file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003
     ) -> tuple[PydanticBaseSettingsSource, ...]:
         """Sources, the strongest first."""
-        return env_settings, init_settings
+        return Environment(settings_cls), init_settings
