@@ -225,7 +225,10 @@ def _show(told: Product) -> None:
     ]
     lines += [f"  tags: {', '.join(told.tags)}"] if told.tags else []
     lines += [f"  embargo until {told.embargo_until}"] if told.embargo_until else []
-    lines += [f"  needed to publish: {', '.join(told.missing_columns)}"] if told.missing_columns else []
+    if told.state == "failed":
+        lines += [f"  {work.failed_words(told)}"]
+    elif told.missing_columns:
+        lines += [f"  needed to publish: {', '.join(told.missing_columns)}"]
     lines += [f"  {each.role:<12}{each.name}  {bytes_text(each.size)}" for each in told.files]
     lines += ["", told.description] if told.description else []
     for line in lines:

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from pzcenter.client import Product
 
 __all__ = [
-    "columns", "comment", "delete", "download", "edit", "new_version", "official", "publish", "share", "upload",
+    "columns", "comment", "delete", "download", "edit", "failed_words", "new_version", "official", "publish", "share",
+    "upload",
 ]  # fmt: skip
 
 UPLOAD_EXAMPLES = (
@@ -22,6 +23,7 @@ UPLOAD_EXAMPLES = (
     ("pz server upload z.csv --type redshift_catalog --name VVDS --column redshift=z --publish", "say what one means"),
     ("pz server upload model.pkl --type training_results --name kNN --aux notes.md", "with another file"),
     ("pz server upload more.fits --to 17", "a file for a product that is there"),
+    ("pz server upload corrected.csv --to 18", "in place of a main file that was refused"),
 )
 DOWNLOAD_EXAMPLES = (
     ("pz server download 17", "the main file, into this directory"),
@@ -90,7 +92,8 @@ def upload(
     command: Annotated[str | None, typer.Option("--command", metavar="LINE", help="What makes it again.")] = None,
     publish: Annotated[bool, typer.Option("--publish", metavar=FLAG, help="Finish the product.")] = False,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="PRODUCT", help="Add the file to this product: main if it has none.")
+        str | None,
+        typer.Option("--to", metavar="PRODUCT", help="Add the file to this product: main if it has none."),
     ] = None,
     server: ServerName = None,
     as_json: JsonOutput = False,
@@ -110,7 +113,7 @@ def upload(
     with client_of(server) as client, bars() as bar:
         if to is not None:
             told = client.product(to)
-            role = "auxiliary" if told.main_file else "main"
+            role = "auxiliary" if told.main_file and told.state != "failed" else "main"
             told = client.upload_file(told, path, role=role, progress=bar(path.name))
             if column:
                 client.edit_columns(told, pairs_of(column, "--column"))
@@ -127,15 +130,29 @@ def upload(
             )  # fmt: skip
         found = client.columns(told)
     _tell(told, found, as_json=as_json)
+    if to is not None and role == "auxiliary":
+        _tell_auxiliary(told, path.name)
+
+
+def _tell_auxiliary(told: Product, name: str) -> None:
+    """The file is no new data of the product, whatever its name."""
+    from pzcenter.cli.screen import stderr
+
+    main = "" if told.main_file is None else f"; its main file is still {told.main_file.name}"
+    ways = {
+        "published": f"; for corrected data: pz server new-version {told.id}",
+        "registering": f"; for other data delete the product and upload anew: pz server delete {told.id}",
+    }
+    words = f"{name} was added as an auxiliary file of product {told.id}{main}{ways.get(told.state, '')}"
+    stderr().print(words, markup=False, soft_wrap=True)
 
 
 def _tell(told: Product, found: list[Any], *, as_json: bool) -> None:
     from pzcenter.cli.screen import print_json, stderr, stdout
 
     if as_json:
-        facts = {
-            name: getattr(told, name) for name in ("id", "uid", "display_name", "state", "n_rows", "size", "report")
-        }
+        words = ("id", "uid", "display_name", "state", "failure", "n_rows", "size", "report")
+        facts = {name: getattr(told, name) for name in words}
         print_json(facts | {"columns": {each.name: each.alias for each in found}, "missing": told.missing_columns})
         return
     out = stdout()
@@ -144,9 +161,16 @@ def _tell(told: Product, found: list[Any], *, as_json: bool) -> None:
     named = ", ".join(f"{each.name} = {each.alias}" for each in found if each.alias)
     if named:
         out.print(f"  columns: {named}", markup=False, soft_wrap=True)
-    for words in (told.report or {}).get("warnings", ()):
+    report = told.report or {}
+    for words in report.get("warnings", ()):
         stderr().print(f"warning: {_words(words)}", markup=False, soft_wrap=True)
-    if told.missing_columns:
+    if report.get("warnings") and not report.get("complete", True):
+        n_read, of = report.get("rows_read"), "" if told.n_rows is None else f" of {told.n_rows:,}"
+        read = "the first rows alone" if n_read is None else f"{n_read:,} rows{of}"
+        stderr().print(f"warnings are about what was read of this long file: {read}", markup=False, soft_wrap=True)
+    if told.state == "failed":
+        stderr().print(failed_words(told), markup=False, soft_wrap=True)
+    elif told.missing_columns:
         missing = ", ".join(told.missing_columns)
         stderr().print(
             f"to publish it, say which columns are {missing}: pz server columns {told.id} COLUMN=NAME",
@@ -154,6 +178,17 @@ def _tell(told: Product, found: list[Any], *, as_json: bool) -> None:
         )  # fmt: skip
     elif told.state == "registering":
         stderr().print(f"next: pz server publish {told.id}", markup=False, soft_wrap=True)
+
+
+def failed_words(told: Product) -> str:
+    """Why a product is failed, and the next step."""
+    why = told.failure or "its making did not end"
+    if told.main_file is None:
+        return f"product {told.id} failed: {why}"
+    return (
+        f"product {told.id} cannot be published; {told.main_file.name} was refused: {why}. "
+        f"Hand in a corrected file: pz server upload FILE --to {told.id}"
+    )
 
 
 def _words(warning: Any) -> str:
@@ -197,8 +232,17 @@ def edit(
         "display_name": name, "description": description, "licence": licence, "citation": citation, "doi": doi,
         "tags": tag,
     }  # fmt: skip
+    from pzcenter.cli.screen import stdout
+
+    given = {word: value for word, value in words.items() if value is not None}
     with client_of(server) as client:
-        client.edit_product(client.product(key), **{word: value for word, value in words.items() if value is not None})
+        told = client.edit_product(client.product(key), **given)
+    out = stdout()
+    out.print(f"product {told.id} ({told.uid}) is changed:", markup=False, soft_wrap=True)
+    for word in given:
+        value = getattr(told, word)
+        shown = ", ".join(value) if isinstance(value, list) else str(value)
+        out.print(f"  {word.replace('_', ' ')}: {shown or 'none'}", markup=False, soft_wrap=True)
 
 
 def columns(
@@ -218,6 +262,11 @@ def columns(
 
     with client_of(server) as client:
         found = client.edit_columns(key, pairs_of(changes, "column")) if changes else client.columns(key)
+        told = None if found else client.product(key)
+    if told is not None and told.state == "failed":
+        from pzcenter.errors import FileFormatError
+
+        raise FileFormatError(failed_words(told))
     if as_json:
         print_json([vars(each) for each in found])
         return

@@ -12,7 +12,16 @@ from pzcenter.client.downloads import download_steps, safe_name
 from pzcenter.client.exchange import Answer, Retries, Send, Steps, answered
 from pzcenter.client.refusals import check
 from pzcenter.client.uploads import CHUNK, UploadState, upload_steps
-from pzcenter.errors import ConflictError, InternalError, NotFoundError, UsageError
+from pzcenter.errors import (
+    ColumnError,
+    ConflictError,
+    FileFormatError,
+    InternalError,
+    NotFoundError,
+    PermissionDeniedError,
+    QuotaError,
+    UsageError,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -41,6 +50,8 @@ T = TypeVar("T")
 KEEP: Any = object()
 """In place of a value: leave it as it is."""
 PER_PAGE = 500
+MAX_TOLD = 30
+"""Names of columns in a message."""
 
 
 def key_of(product: Which) -> str:
@@ -260,13 +271,20 @@ class Procedures:
     # ---- bytes --------------------------------------------------------------------------------------------------
 
     def upload_file(self, product: Which, path: Path, *, role: str, progress: Progress | None) -> Steps[Product]:
-        """Give a product a file, going on where an earlier call was broken off."""
+        """Give a product a file, going on where an earlier call was broken off; a refused main file is replaced."""
         _need_file(path)
+        if role == "main":
+            there = yield from self.product(product)
+            if there.state == "failed" and there.main_file is not None:
+                yield from self.remove_file(there.main_file)
         words = {"product": key_of(product), "role": role}
         yield from upload_steps(
             self.base, path, words=words, retries=self.retries, state=self.uploads, chunk=self.chunk, progress=progress
         )
-        return (yield from self.product(product))
+        told = yield from self.product(product)
+        if role == "main":
+            _need_accepted(told, path)
+        return told
 
     def upload(
         self,
@@ -285,15 +303,23 @@ class Procedures:
             _need_file(each)
         key = json.dumps(["product", self.base, str(path.resolve()), name, product_type])
         product = yield from self._begun(key)
+        made = product is None
         if product is None:
             product = yield from self.create_product(name, product_type, words)
             self.uploads.keep(key, str(product.id))
         for each, role in ((path, "main"), *((each, "auxiliary") for each in auxiliary)):
-            if (role, each.name) in {(file.role, file.name) for file in product.files}:
+            refused = role == "main" and product.state == "failed"
+            if not refused and (role, each.name) in {(file.role, file.name) for file in product.files}:
                 continue
             told = None if progress is None else progress(each.name)
-            product = yield from self.upload_file(product, each, role=role, progress=told)
+            try:
+                product = yield from self.upload_file(product, each, role=role, progress=told)
+            except (QuotaError, PermissionDeniedError):
+                if made and role == "main":
+                    yield from self._take_back(product, key)
+                raise
         if columns:
+            yield from self._need_columns(product, columns)
             yield from self.edit_columns(product, columns)
         if publish:
             product = yield from self.publish(product)
@@ -309,7 +335,24 @@ class Procedures:
             product = yield from self.product(number)
         except NotFoundError:
             return None
-        return product if product.state == "registering" else None
+        return product if product.state in {"registering", "failed"} else None
+
+    def _take_back(self, product: Product, key: str) -> Steps[None]:
+        """Delete a product that this call began and whose first file the server did not take."""
+        there = yield from self.product(product)
+        if not there.files:
+            yield from self.delete_product(there)
+            self.uploads.forget(key)
+
+    def _need_columns(self, product: Product, columns: Iterable[str]) -> Steps[None]:
+        names = [each.name for each in (yield from self.columns(product))]
+        unknown = ", ".join(name for name in columns if name not in names)
+        if unknown:
+            there = ", ".join(names[:MAX_TOLD]) + (", ..." if len(names) > MAX_TOLD else "")
+            raise ColumnError(
+                f"product {product.id} has the file, but the file has no column {unknown}; it has {there or 'none'}. "
+                f"Say what they mean: pz server columns {product.id} COLUMN=NAME"
+            )
 
     def download_file(self, file: File, directory: Path, *, overwrite: bool, progress: Progress | None) -> Steps[Path]:
         """A file of a product, going on where an earlier call was broken off; a directory as an archive."""
@@ -337,6 +380,15 @@ class Procedures:
         path = directory / safe_name(f"{told.internal_name or told.uid}.zip")
         url = f"products/{told.id}/archive"
         return (yield from download_steps(url, path, retries=self.retries, overwrite=overwrite, progress=progress))
+
+
+def _need_accepted(product: Product, path: Path) -> None:
+    """Raise what the server found wrong with a main file: the product that has it cannot be published."""
+    if product.state == "failed":
+        raise FileFormatError(
+            f"product {product.id} cannot be published; {path.name} was refused: {product.failure or 'it is no table'}"
+            f". Hand in a corrected file: pz server upload FILE --to {product.id}"
+        )
 
 
 def _need_file(path: Path) -> None:

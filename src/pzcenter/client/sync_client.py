@@ -394,6 +394,11 @@ class PZClient(Challenges, Jobs, Mirror):
         -------
         Product
             As it is now, with what was found in the file.
+
+        Raises
+        ------
+        FileFormatError
+            The main file was refused, and why. The product stays, a failed one; another main file takes its place.
         """
         return self._run(self._do.upload_file(product, Path(path), role=role, progress=progress))
 
@@ -431,6 +436,13 @@ class PZClient(Challenges, Jobs, Mirror):
         Returns
         -------
         Product
+
+        Raises
+        ------
+        FileFormatError
+            The main file was refused; the same call with a corrected file goes on with the same product.
+        ColumnError
+            The file has no such column; the product has the file and can be told other columns.
         """
         steps = self._do.upload(
             Path(path), name, product_type, words=words, auxiliary=[Path(each) for each in auxiliary],

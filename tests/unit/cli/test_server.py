@@ -141,6 +141,71 @@ def test_missing_columns_are_told(pz, tmp_path):
     )
 
 
+def test_a_refused_main_file_is_told_and_replaced(pz, mock, tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("a,b\n")
+    upload = ("server", "upload", str(table), "--type", "training_set", "--column", "b=z")
+    for words in (upload, upload, ("server", "upload", str(table), "--to", "1")):
+        told = pz(*words, status=1).stderr
+        assert "a.csv has no rows" in told and "pz server upload FILE --to 1" in told and "COLUMN=NAME" not in told
+    assert "a.csv has no rows" in pz("server", "product", "1").stdout
+    assert read(pz("server", "product", "1", "--json"))["failure"] == "a.csv has no rows"
+    table.write_text("a,b\n1,2\n")
+    told = read(pz("server", "upload", str(table), "--to", "1", "--column", "b=z", "--publish", "--json"))
+    assert (told["state"], told["failure"], told["n_rows"]) == ("published", None, 1) and len(mock.state.products) == 1
+    empty = tmp_path / "empty.csv"
+    empty.write_text("")
+    pz("server", "upload", str(empty), "--type", "training_set", "--name", "x", status=1)
+    assert "empty.csv has no rows" in pz("server", "columns", str(max(mock.state.products)), status=1).stderr
+
+
+def test_a_file_beside_published_data_is_said_to_be_so(pz, tmp_path):
+    table, more = tmp_path / "a.csv", tmp_path / "corrected.csv"
+    for path in (table, more):
+        path.write_text("z\n2\n")
+    assert "auxiliary" not in pz("server", "upload", str(table), "--type", "training_set", "--publish").stderr
+    told = pz("server", "upload", str(more), "--to", "1").stderr
+    assert "corrected.csv was added as an auxiliary file" in told and "still a.csv" in told
+    assert "pz server new-version 1" in told
+
+
+def test_columns_that_are_not_there_are_told_with_the_product(pz, mock, tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("a,b\n1,2\n")
+    upload = ("server", "upload", str(table), "--type", "training_set")
+    told = pz(*upload, "--column", "nosuch=z", status=1).stderr
+    assert "product 1 has the file" in told and "no column nosuch; it has a, b" in told
+    assert read(pz(*upload, "--column", "b=z", "--json"))["id"] == 1 and len(mock.state.products) == 1
+
+
+def test_an_upload_that_is_refused_at_once_leaves_no_draft(pz, mock, tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("a,b\n1,2\n")
+    upload = ("server", "upload", str(table), "--type", "training_set")
+    mock.fail(1, status=413, method="POST", path="uploads")
+    assert "quota" in pz(*upload, status=1).stderr
+    assert read(pz("server", "products", "--json")) == []
+    assert read(pz(*upload, "--json"))["state"] == "registering" and len(mock.state.products) == 2
+
+
+def test_warnings_of_long_files_say_what_was_read(capsys):
+    from pzcenter.cli.server_products import _tell
+    from pzcenter.client.answers import Person, Product
+
+    report = {"warnings": [{"message": "7 rows repeat an id"}], "complete": False, "rows_read": 2_000_000}
+    product = Product(1, "u", "Long", "other", Person("ada"), n_rows=9_000_000, report=report, state="published")
+    _tell(product, [], as_json=False)
+    assert "2,000,000 rows of 9,000,000" in capsys.readouterr().err
+
+
+def test_an_edit_says_what_it_did(pz, tmp_path):
+    table = tmp_path / "a.csv"
+    table.write_text("z\n2\n")
+    pz("server", "upload", str(table), "--type", "training_set")
+    told = pz("server", "edit", "1", "--name", "Better", "--tag", "a", "--tag", "b").stdout
+    assert "product 1" in told and "display name: Better" in told and "tags: a, b" in told
+
+
 def test_tokens_by_commands(pz):
     made = pz("server", "make-token", "notebook", "--scope", "read", "--days", "3")
     assert len(made.stdout.strip()) == 40

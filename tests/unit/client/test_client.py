@@ -11,6 +11,7 @@ from pzcenter.errors import (
     ColumnError,
     ConfigError,
     ConflictError,
+    FileFormatError,
     NotFoundError,
     OutputExistsError,
     PermissionDeniedError,
@@ -43,6 +44,21 @@ def test_who_asks_and_what_there_is(world):
     assert [release.name for release in world.client("ada").releases()] == ["dp1"]
     with pytest.raises(AuthenticationError):
         world.client().whoami()
+
+
+def test_a_refused_main_file_is_replaced(world, tmp_path):
+    ada, path = world.client("ada"), tmp_path / "a.csv"
+    path.write_text("a,z\n")
+    numbers = set()
+    for _ in range(2):
+        with pytest.raises(FileFormatError, match=r"a\.csv was refused: .*rows"):
+            ada.upload(path, "Empty", "training_set", columns={"z": "z"})
+        numbers |= {each.id for each in ada.products(owner="ada", state=["failed"])}
+    (number,) = numbers
+    assert "rows" in ada.product(number).failure
+    path.write_text("a,z\n1,0.5\n")
+    told = ada.upload(path, "Empty", "training_set", columns={"z": "z"}, publish=True)
+    assert (told.id, told.state, told.n_rows, told.failure) == (number, "published", 1, None)
 
 
 def test_a_product_from_its_beginning_to_its_end(world, csv, tmp_path):

@@ -188,7 +188,7 @@ def publish(request: Request) -> Reply:
     if product.main_file is None:
         raise ConflictError("the product has no main file yet")
     if absent := shapes.missing(product):
-        raise ConflictError(f"The column(s) was not filled in: {','.join(absent)}")
+        raise ConflictError(f"no column is {', '.join(absent)} yet; say which columns are, then publish")
     for other in request.state.products.values():
         if other.series == product.series:
             other.is_latest = other is product
@@ -248,9 +248,11 @@ def remove_file(request: Request) -> Reply:
     """Take a file off."""
     product, file = _file(request)
     product_of(request.state, request.user, str(product.id), "edit")
-    if file.role == "main" and product.state != "registering":
+    if file.role == "main" and product.state not in {"registering", "failed"}:
         raise PermissionDeniedError("the main file of a published product stays; make a new version")
     product.files.remove(file)
+    if file.role == "main":
+        product.state, product.failure, product.columns, product.n_rows = "registering", None, [], None
     product.touch()
     return Reply(204)
 

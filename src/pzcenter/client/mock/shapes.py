@@ -44,7 +44,8 @@ def summary(product: MockProduct) -> dict[str, Any]:
 def detail(product: MockProduct, user: MockUser) -> dict[str, Any]:
     """A product with all that its page shows."""
     return summary(product) | {name: product.words[name] for name in DETAILS} | {
-        "origin": "Upload", "failure": None, "report": None, "files": [file_shape(file) for file in product.files],
+        "origin": "Upload", "failure": product.failure, "report": None,
+        "files": [file_shape(file) for file in product.files],
         "n_columns": len(product.columns), "missing_columns": missing(product), "may": allowed(user, product),
     }  # fmt: skip
 

@@ -110,6 +110,7 @@ class MockProduct:
     inputs: list[tuple[int, str]] = field(default_factory=list)
     """Numbers of products that it was made from, and why."""
     n_rows: int | None = None
+    failure: str | None = None
     revision: int = 1
     created_at: datetime = field(default_factory=now)
     updated_at: datetime = field(default_factory=now)

@@ -8,6 +8,7 @@ import hashlib
 import io
 from typing import TYPE_CHECKING, Any
 
+from pzcenter.client.mock import shapes
 from pzcenter.client.mock.reply import Reply
 from pzcenter.client.mock.state import MockFile, MockUpload, new_uid, product_of
 from pzcenter.errors import ChecksumError, ConflictError, NotFoundError, UsageError
@@ -78,8 +79,10 @@ def _finish(request: Request, upload: MockUpload) -> None:
     product.files.sort(key=lambda each: (each.role != "main", each.id))
     if role == "main" and file.name.endswith(".csv"):
         rows = list(csv.reader(io.StringIO(content.decode())))
-        product.columns = [_column(order, name) for order, name in enumerate(rows[0])]
-        product.n_rows = len(rows) - 1
+        product.columns = [_column(order, name) for order, name in enumerate(rows[0] if rows else [])]
+        product.n_rows = max(len(rows) - 1, 0)
+        if not product.n_rows and product.words["product_type"] in shapes.REQUIRED:
+            product.state, product.failure = "failed", f"{file.name} has no rows"
     product.touch()
 
 

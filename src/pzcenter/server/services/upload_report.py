@@ -46,6 +46,8 @@ def report_of(session: Session, principal: Principal, product_id: int | str) -> 
         No such product for the asker, or no report.
     """
     product = product_for(session, principal, product_id)
+    if product.failure:
+        raise NotFoundError(f"product {product.id} has no report; its main file was refused: {product.failure}")
     if not product.report or "columns" not in product.report:
         raise NotFoundError(f"product {product.id} has no report; its main file was not read as a table")
     return product.report
