@@ -15,6 +15,7 @@ from pzcenter.server.services.products import (
     set_official,
     share_product,
 )
+from pzcenter.server.services.registry import register_main_file
 from pzcenter.server.storage.audit import AuditEvent
 from pzcenter.server.storage.products import FileRole, Product, ProductColumn, ProductState, Visibility
 
@@ -133,3 +134,18 @@ def test_names_of_files(name, plain):
 def test_names_that_are_none(name):
     with pytest.raises(UsageError):
         plain_name(name)
+
+
+@pytest.mark.parametrize(
+    ("text", "why"),
+    [
+        ("name,ra,dec,z\na,1,2,unknown\nb,3,4,n/a\n", "redshifts are numbers, and column z is string"),
+        ("name,ra,dec,z\na,1,2,\nb,3,4,nan\n", "z has no value in any row"),
+    ],
+)
+def test_redshifts_that_are_none_are_not_published(services, principal, made, text, why):
+    owner = principal("owner")
+    number = made(owner, text=text.encode(), publish=False)
+    register_main_file(services, owner, number)
+    with pytest.raises(ConflictError, match=why), services.database.writing() as session:
+        publish_product(session, owner, number)

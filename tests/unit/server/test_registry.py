@@ -180,6 +180,7 @@ BAD = {
         FileFormatError,
         "elsewhere",
     ),
+    "words.fits": (b"this,is,no,fits,file\n1,2,3,4,5\n", FileFormatError, "is a text, and its name says FITS"),
     "cut.vot": (b'<?xml version="1.0"?><VOTABLE><RESOURCE>', FileFormatError, "XML"),
 }
 

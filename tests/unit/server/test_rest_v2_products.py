@@ -56,9 +56,9 @@ def test_a_product_is_made_read_and_edited_only_by_who_has_seen_it(server):
     assert code(owner.patch(address, json={"description": "x"})) == (428, "precondition_required")
     edited = owner.patch(address, json={"description": "x", "tags": ["c"]}, headers={"If-Match": etag})
     assert edited.status_code == 200 and edited.json()["description"] == "x" and edited.json()["tags"] == ["c"]
-    assert code(owner.patch(address, json={"doi": "10.1/x"}, headers={"If-Match": etag})) == (412, "precondition")
+    assert code(owner.patch(address, json={"doi": "10.1000/x"}, headers={"If-Match": etag})) == (412, "precondition")
     assert code(owner.patch(address, json={"doi": "1"}, headers={"If-Match": "old"})) == (412, "precondition")
-    assert owner.patch(address, json={"doi": "10.1/x"}, headers={"If-Match": "*"}).json()["doi"] == "10.1/x"
+    assert owner.patch(address, json={"doi": "10.1000/x"}, headers={"If-Match": "*"}).json()["doi"] == "10.1000/x"
     assert owner.patch(address, json={"doi": None}, headers={"If-Match": "*"}).json()["doi"] is None
 
 
@@ -294,3 +294,12 @@ def test_a_body_does_not_get_in_as_a_stream(server):
     for kind in ("application/offset+octet-stream", "multipart/form-data; boundary=x"):
         answer = server.client().post(f"{API}/products", content=b" " * (5 * 2**20), headers={"Content-Type": kind})
         assert answer.status_code == 413
+
+
+def test_unknown_parameters_are_refused(server):
+    client = server.client("owner")
+    answer = client.get("/api/v2/products?q=deep&text=hush&nosuch=1")
+    assert answer.status_code == 400
+    assert "no parameter 'nosuch, text' of this address; there are cursor" in answer.json()["detail"]
+    assert "it takes none" in client.get("/api/v2/me?x=1").json()["detail"]
+    assert client.get("/api/v2/products?q=deep&sort=id&limit=5").status_code == 200

@@ -119,6 +119,14 @@ def test_unit_that_cannot_be(report):
     assert "wrong_unit" in codes(report(table))
 
 
+def test_units_of_positions_that_are_no_degrees(report):
+    fields = [pa.field(name, pa.float64(), metadata={"unit": "rad"}) for name in ("ra", "dec")]
+    values = [pa.array(GOOD["ra"]), pa.array(GOOD["dec"])]
+    told = report(pa.table(values, schema=pa.schema(fields)))
+    assert "radians" in codes(told)
+    assert max(each["confidence"] for each in told["guesses"] if each["meaning"] in {"RA", "Dec"}) < 0.5
+
+
 def test_doubts_lower_the_confidence(report):
     guesses = {each["meaning"]: each for each in report(MISTAKES["velocity"])["guesses"]}
     assert guesses["z"]["confidence"] < 0.5

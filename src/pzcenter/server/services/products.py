@@ -12,6 +12,7 @@ from pzcenter.errors import ConflictError, NotFoundError, PermissionDeniedError,
 from pzcenter.server.services.access import Action, product_for
 from pzcenter.server.services.audit import record
 from pzcenter.server.services.principal import Scope
+from pzcenter.server.services.product_words import checked_doi, plain_line
 from pzcenter.server.storage.accounts import Group, User
 from pzcenter.server.storage.base import now
 from pzcenter.server.storage.products import (
@@ -27,7 +28,7 @@ from pzcenter.server.storage.products import (
 from pzcenter.server.storage.releases import Release, ReleaseState
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
     from datetime import date
 
     from sqlalchemy.orm import Session
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "REQUIRED_COLUMNS", "NewProduct", "create_product", "delete_product", "edit_product", "missing_columns",
-    "new_version", "publish_product", "set_official", "share_product",
+    "new_version", "publish_product", "set_official", "share_product", "unfit_columns",
 ]  # fmt: skip
 
 WITHOUT_RELEASE = {"redshift_catalog"}
@@ -46,6 +47,8 @@ WITHOUT_CODE = {"redshift_catalog", "training_set", "training_results"}
 """Types that no photo-z code made."""
 REQUIRED_COLUMNS = {"redshift_catalog": ("RA", "Dec", "z"), "training_set": ("z",), "object_catalog": ("RA", "Dec")}
 """Standard names that a column must have before a product of this type is published."""
+NUMBERS = ("int", "uint", "float", "double", "half", "decimal")
+"""How the types of columns of numbers begin."""
 WORDS = ("display_name", "description", "pz_code", "release_year", "licence", "citation", "doi", "command")
 """What may be changed after publication."""
 MAX_NAME, MAX_TEXT, MAX_TAGS = 255, 100_000, 50
@@ -126,7 +129,7 @@ def create_product(services: Services, session: Session, principal: Principal, n
     if kind is None:
         names = ", ".join(session.scalars(select(ProductType.name).order_by(ProductType.order)))
         raise NotFoundError(f"no product type {new.product_type!r}; there are {names}")
-    _check_name(new.display_name)
+    display_name = _name(new.display_name)
     if new.release is not None and kind.name in WITHOUT_RELEASE:
         raise UsageError(f"Release must be null on {kind.display_name}s products.")
     if new.pz_code and kind.name in WITHOUT_CODE:
@@ -138,10 +141,10 @@ def create_product(services: Services, session: Session, principal: Principal, n
     if (session.scalar(kept) or 0) >= services.settings.max_products:
         raise QuotaError(f"you keep {services.settings.max_products} products already; delete some first")
     product = Product(
-        product_type=kind, release=release, owner_id=owner_id, display_name=new.display_name.strip(),
-        description=_text(new.description), pz_code=new.pz_code, official=new.official,
-        release_year=new.release_year, visibility=new.visibility, licence=new.licence, citation=new.citation,
-        doi=new.doi, command=new.command, origin=new.origin, tags=_tags(new.tags),
+        product_type=kind, release=release, owner_id=owner_id, display_name=display_name,
+        description=_text(new.description), pz_code=_line(new.pz_code), official=new.official,
+        release_year=new.release_year, visibility=new.visibility, licence=_line(new.licence),
+        citation=new.citation, doi=checked_doi(new.doi), command=new.command, origin=new.origin, tags=_tags(new.tags),
     )  # fmt: skip
     session.add(product)
     session.flush()
@@ -179,11 +182,10 @@ def edit_product(
     for name, value in words.items():
         if name not in WORDS:
             raise UsageError(f"{name!r} cannot be changed; accepted are {', '.join(WORDS)}")
-        if name == "display_name":
-            _check_name(value)
         if name == "pz_code" and value and product.product_type.name in WITHOUT_CODE:
             raise UsageError(f"Pz Code must be null on {product.product_type.display_name}s products.")
-        setattr(product, name, _text(value) if name == "description" else value)
+        if value != getattr(product, name):
+            setattr(product, name, CHECKS[name](value) if name in CHECKS else value)
     if tags is not None:
         product.tags = _tags(tags)
     _touch(product)
@@ -195,6 +197,33 @@ def missing_columns(product: Product) -> list[str]:
     """Standard names that no column has yet and that the type asks for, sorted."""
     wanted = REQUIRED_COLUMNS.get(product.product_type.name, ())
     return sorted(set(wanted) - {column.alias for column in product.columns})
+
+
+def unfit_columns(product: Product) -> list[str]:
+    """Why columns cannot be what they are taken for: redshifts that are texts, redshifts or positions without a value.
+
+    Parameters
+    ----------
+    product : Product
+
+    Returns
+    -------
+    list of str
+        Nothing is said of what is not known.
+    """
+    report = product.report or {}
+    tallies = {each.get("name"): each for each in report.get("columns") or []} if report.get("complete") else {}
+    wanted = REQUIRED_COLUMNS.get(product.product_type.name, ())
+    found = []
+    for column in product.columns:
+        tally = tallies.get(column.name) or {}
+        if column.alias == "z" and column.datatype and not column.datatype.startswith(NUMBERS):
+            found.append(f"redshifts are numbers, and column {column.name} is {column.datatype}")
+        elif column.alias in wanted and tally.get("n"):
+            missing = sum(int(tally.get(key) or 0) for key in ("n_null", "n_nan", "n_inf"))
+            if missing == tally["n"]:
+                found.append(f"column {column.name} has no value in any row")
+    return found
 
 
 def publish_product(session: Session, principal: Principal, product_id: int | str) -> Product:
@@ -221,7 +250,11 @@ def publish_product(session: Session, principal: Principal, product_id: int | st
         raise ConflictError("the product has no main file yet")
     missing = missing_columns(product)
     if missing:
-        raise ConflictError(f"The column(s) was not filled in: {','.join(missing)}")
+        raise ConflictError(
+            f"product {product.id} cannot be published yet: no column is {', '.join(missing)}; say which columns are"
+        )
+    if unfit := unfit_columns(product):
+        raise ConflictError(f"{'; '.join(unfit)}: give another column this meaning, or another file")
     if product.version > 1:
         session.execute(
             update(Product).where(Product.series == product.series, Product.id != product.id).values(is_latest=False)
@@ -368,9 +401,15 @@ def _named(session: Session, table: Any, column: Any, names: Iterable[str]) -> l
     return found
 
 
-def _check_name(name: str) -> None:
-    if not name or not name.strip() or len(name) > MAX_NAME:
+def _name(name: str) -> str:
+    plain = plain_line(name or "")
+    if not plain or len(plain) > MAX_NAME:
         raise UsageError(f"a product needs a name of 1 to {MAX_NAME} letters")
+    return plain
+
+
+def _line(text: str | None) -> str | None:
+    return None if text is None else plain_line(text)
 
 
 def _text(text: str) -> str:
@@ -379,8 +418,14 @@ def _text(text: str) -> str:
     return text
 
 
+CHECKS: dict[str, Callable[[Any], Any]] = {
+    "display_name": _name, "description": _text, "pz_code": _line, "licence": _line, "doi": checked_doi,
+}  # fmt: skip
+"""How a new value of a word is checked, and brought to one form."""
+
+
 def _tags(tags: Iterable[str]) -> list[ProductTag]:
-    words = sorted({tag.strip().lower() for tag in tags if tag.strip()})
+    words = sorted({plain_line(tag).lower() for tag in tags} - {""})
     if len(words) > MAX_TAGS or any(len(word) > 64 for word in words):
         raise UsageError(f"at most {MAX_TAGS} tags of at most 64 letters are accepted")
     return [ProductTag(tag=word) for word in words]

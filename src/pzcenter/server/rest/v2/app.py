@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.responses import JSONResponse
 
 import pzcenter
@@ -24,6 +24,7 @@ from pzcenter.server.rest.v2.lineage import router as lineage
 from pzcenter.server.rest.v2.manifests import router as manifests
 from pzcenter.server.rest.v2.me import router as me
 from pzcenter.server.rest.v2.openapi import complete
+from pzcenter.server.rest.v2.paging import no_unknown_words
 from pzcenter.server.rest.v2.product_list import router as product_list
 from pzcenter.server.rest.v2.product_types import router as product_types
 from pzcenter.server.rest.v2.products import router as products
@@ -58,7 +59,10 @@ def api_app(services: Services) -> FastAPI:
     -------
     FastAPI
     """
-    app = new_application(services, _tell, title="PZ Server", version=pzcenter.__version__, openapi_url=None)
+    app = new_application(
+        services, _tell, title="PZ Server", version=pzcenter.__version__, openapi_url=None,
+        dependencies=[Depends(no_unknown_words)],
+    )  # fmt: skip
     app.add_middleware(BodyLimit, refuse=_too_large, stream_paths=r"/uploads(/|$)")
     # Routers in the order of the description.
     app.include_router(product_list)

@@ -6,24 +6,50 @@ import base64
 import binascii
 from typing import TYPE_CHECKING, Annotated, Any
 
-from fastapi import Query
+from fastapi import Query, Request
+from fastapi.routing import APIRoute
 
 from pzcenter.errors import UsageError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
-    from fastapi import Request, Response
+    from fastapi import Response
+    from fastapi.dependencies.models import Dependant
 
     from pzcenter.server.services.context import Services
 
-__all__ = ["Cursor", "Limit", "cursor_of", "key_of", "number_of", "tell_next", "wanted_rows"]
+__all__ = ["Cursor", "Limit", "cursor_of", "key_of", "no_unknown_words", "number_of", "tell_next", "wanted_rows"]
 
 PER_PAGE = 100
 LARGEST = 2**62
 
 Cursor = Annotated[str | None, Query(max_length=2000, pattern=r"^[\w-]*$", description="As the page before told.")]
 Limit = Annotated[int, Query(ge=1, le=100_000, description="At most; the server has a limit of its own.")]
+
+
+def no_unknown_words(request: Request) -> None:
+    """Refuse words in the address that its question does not have: a filter with a wrong name would filter nothing.
+
+    Raises
+    ------
+    UsageError
+    """
+    route = request.scope.get("route")
+    if not isinstance(route, APIRoute) or not request.query_params:
+        return
+    known = set(_query_names(route.dependant))
+    unknown = sorted(set(request.query_params) - known)
+    if unknown:
+        accepted = f"there are {', '.join(sorted(known))}" if known else "it takes none"
+        raise UsageError(f"no parameter {', '.join(each[:40] for each in unknown)[:200]!r} of this address; {accepted}")
+
+
+def _query_names(dependant: Dependant) -> Iterator[str]:
+    """Names of all that a question takes, of what it depends on too."""
+    yield from (each.alias for each in dependant.query_params)
+    for each in dependant.dependencies:
+        yield from _query_names(each)
 
 
 def wanted_rows(services: Services, limit: int) -> int:

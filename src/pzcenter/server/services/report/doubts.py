@@ -26,6 +26,8 @@ FAINT, BRIGHT = 32.0, 8.0
 LARGE_Z, VELOCITY = 12.0, 50.0
 """No galaxy has a larger redshift; a median beyond the second is a velocity in km/s."""
 MAX_NAMED = 8
+NOT_DEGREES = {"rad", "radian", "radians", "h", "hour", "hours", "hourangle", "hr"}
+"""Units of positions that are not to be taken for degrees."""
 
 
 @dataclass
@@ -78,6 +80,11 @@ def examine(guesses: list[Guess], tallies: dict[str, ColumnTally], sample: pa.Ta
     return found
 
 
+def _unit(tally: ColumnTally) -> str:
+    unit: bytes = (tally.field.metadata or {}).get(b"unit", b"")
+    return unit.decode("utf-8", "replace").strip().lower()
+
+
 def looks_like_radians(ra: ColumnTally, dec: ColumnTally) -> bool:
     """Whether positions fit into the numbers of radians, and spread over much of them."""
     if not (ra.is_number and dec.is_number) or ra.low is None or dec.low is None or ra.n_values < MANY:
@@ -104,6 +111,13 @@ def _positions(found: Findings, tallies: dict[str, ColumnTally], sample: pa.Tabl
         found.warn("swapped", text, ra.field.name)
         for guess in guesses:
             found.doubt(guess, 0.3, "the numbers look swapped")
+        return
+    units = {_unit(each) for each in (ra, dec)} & NOT_DEGREES
+    if units:
+        said = ", ".join(sorted(units))
+        found.warn("radians", f"the file says that positions are in {said}; degrees are expected", first.column)
+        for guess in guesses:
+            found.doubt(guess, 0.3, f"its unit is {said}")
         return
     if looks_like_radians(ra, dec):
         found.warn("radians", "the positions look like radians; degrees are expected", ra.field.name)

@@ -33,6 +33,7 @@ TABULAR_TYPES = {"redshift_catalog", "training_set", "object_catalog"}
 """Types of products whose main file must be a table."""
 MAX_COLUMNS = 10_000
 MAX_NAME = 255
+BINARY_NAMES = (".fits", ".fit", ".hdf5", ".h5", ".hdf", ".parquet", ".pq")
 MAX_CHECKED = 100
 """Files of a directory whose footers are looked at."""
 MAX_CHUNK_BYTES = 2 << 30
@@ -76,7 +77,15 @@ def open_file(services: Services, source: SourceFile) -> Catalog:
     """
     path = local_view(services, source)
     with naming(path, source.name):
+        _check_name(source.name, path)
         return _opened(path) if source.reference is None else open_path(path)
+
+
+def _check_name(name: str, path: Path) -> None:
+    """Refuse a text that is called something else: it would be read as a table of words."""
+    if name.lower().endswith(BINARY_NAMES) and path.is_file() and content_kind(path) == "text":
+        kind = name.rpartition(".")[2].upper()
+        raise FileFormatError(f"{path} is a text, and its name says {kind}; call it .csv or .vot, or send {kind}")
 
 
 @lru_cache(maxsize=64)
