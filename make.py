@@ -59,7 +59,7 @@ def demo(words: list[str]) -> int:
 def test(words: list[str]) -> int:
     """All checks and tests."""
     python = environment(".venv-test")
-    reference = environment(".venv-reference", package=False)
+    reference = environment(".venv-reference")
     status = checks(python)
     workers = ["-n", str(min(os.cpu_count() or 1, 4)), "--dist", "worksteal"]
     where = os.environ | {"PZCENTER_REFERENCE_PYTHON": str(reference)}
@@ -89,7 +89,7 @@ def bench(words: list[str]) -> int:
         print(f"benchmarks: {', '.join(names)}")
         return 2
     python = environment(".venv-test")
-    where = os.environ | {"PZCENTER_REFERENCE_PYTHON": str(environment(".venv-reference", package=False))}
+    where = os.environ | {"PZCENTER_REFERENCE_PYTHON": str(environment(".venv-reference"))}
     return run([python, ROOT / "benchmarks" / f"{words[0]}.py", *words[1:]], env=where)
 
 
@@ -118,7 +118,7 @@ def clean(_words: list[str]) -> int:
     return 0
 
 
-def environment(name: str, *, package: bool = True) -> Path:
+def environment(name: str) -> Path:
     """Python of an environment, made or renewed when its locked requirements changed."""
     folder, locked = ROOT / name, ROOT / "requirements" / f"{LOCKED[name]}.txt"
     python, stamp = folder / "bin" / "python", folder / "requirements.sha256"
@@ -129,8 +129,7 @@ def environment(name: str, *, package: bool = True) -> Path:
     create(folder)
     pip = [python, "-m", "pip", "--disable-pip-version-check", "install", "--quiet"]
     subprocess.run([*pip, "--require-hashes", "--no-deps", "-r", locked], check=True, cwd=ROOT)
-    if package:
-        subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", ROOT], check=True, cwd=ROOT)
+    subprocess.run([*pip, "--no-deps", "--no-build-isolation", "-e", ROOT], check=True, cwd=ROOT)
     stamp.write_text(wanted)
     return python
 
