@@ -100,8 +100,8 @@ def test_a_product_from_its_beginning_to_its_end(world, csv, tmp_path):
 def test_an_edit_does_not_undo_somebody_elses(world):
     ada = world.client("ada")
     first = ada.create_product("Mine", "other")
-    second = ada.edit_product(first, description="one", doi="10.1/x")
-    assert second.revision == first.revision + 1 and second.doi == "10.1/x"
+    second = ada.edit_product(first, description="one", doi="10.1000/x")
+    assert second.revision == first.revision + 1 and second.doi == "10.1000/x"
     with pytest.raises(PreconditionError):
         ada.edit_product(first, description="two")
     assert ada.edit_product(first.id, doi=None).doi is None

@@ -54,7 +54,7 @@ def test_columns_that_are_wanted(begun):
     assert send(client, f"{address}/publish").status_code == 409
     send_file(client, address, CSV)
     refused = send(client, f"{address}/publish")
-    assert (refused.status_code, "not filled in" in refused.text) in {(409, True), (303, False)}
+    assert (refused.status_code, "cannot be published yet" in refused.text) in {(409, True), (303, False)}
 
 
 @pytest.mark.parametrize(

@@ -84,7 +84,7 @@ def test_what_is_refused(services, principal):
         with pytest.raises(ConflictError, match="no main file"):
             publish_product(session, owner, empty.id)
         add_file(services, session, owner, empty.id, services.store.put([b"x"]), name="x.csv", role=FileRole.MAIN)
-        with pytest.raises(ConflictError, match="Dec,RA,z"):
+        with pytest.raises(ConflictError, match="Dec, RA, z"):
             publish_product(session, owner, empty.id)
         with pytest.raises(UsageError, match="'state' cannot be changed"):
             edit_product(session, owner, empty.id, {"state": "published"})

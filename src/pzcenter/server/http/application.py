@@ -10,6 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 
 from pzcenter.errors import InternalError, NotFoundError, PZCenterError, RateLimitError, UsageError
+from pzcenter.server.http.patterns import pattern_words
 from pzcenter.server.http.status import status_of
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def new_application(services: Services, tell: Tell, **words: Any) -> FastAPI:
     def invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         faults = "; ".join(
-            f"{'.'.join(str(word) for word in each['loc'][1:]) or each['loc'][0]}: {each['msg']}"
+            f"{'.'.join(str(word) for word in each['loc'][1:]) or each['loc'][0]}: {_fault(each)}"
             for each in error.errors()
         )
         return tell(request, UsageError(faults), 422)
@@ -80,3 +81,9 @@ def new_application(services: Services, tell: Tell, **words: Any) -> FastAPI:
     app.add_exception_handler(HTTPException, http)
     app.add_exception_handler(Exception, unknown)
     return app
+
+
+def _fault(told: dict[str, Any]) -> str:
+    """What is wrong with a value; of a pattern that words are known for, these."""
+    words = pattern_words(str((told.get("ctx") or {}).get("pattern")))
+    return str(told["msg"]) if words is None else f"{str(told.get('input'))[:80]!r}; {words}"

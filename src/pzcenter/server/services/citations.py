@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 __all__ = ["bibtex", "bibtex_of", "citation_key"]
 
 SPECIAL = {
-    "\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "&": r"\&", "%": r"\%", "$": r"\$", "#": r"\#", "_": r"\_",
-    "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
+    "\\": r"\textbackslash{}", "{": r"\textbraceleft{}", "}": r"\textbraceright{}", "&": r"\&", "%": r"\%", "$": r"\$",
+    "#": r"\#", "_": r"\_", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}",
 }  # fmt: skip
 
 
@@ -39,9 +39,11 @@ def bibtex(services: Services, product: Product) -> str:
     -------
     str
         BibTeX; text of people is escaped, so that TeX prints it as it was typed. A citation that is an entry itself
-        (it begins with ``@``) follows as it is.
+        (it begins with ``@`` and its braces close) follows as it is. BibTeX counts braces, also those after a
+        backslash; so none of people's text is left as a brace.
     """
     said = (product.citation or "").strip()
+    entry_too = said.startswith("@") and _closed(said)
     at = product.published_at or product.created_at
     fields = {
         "author": f"{{{_tex(product.owner.name)}}}",
@@ -51,8 +53,8 @@ def bibtex(services: Services, product: Product) -> str:
         "version": str(product.version),
         "publisher": _tex(services.settings.site_name),
         "howpublished": rf"\url{{{services.settings.base_url}/products/{product.uid}}}",
-        "doi": "" if product.doi is None else re.sub(r"[{}\s]", "", product.doi),
-        "note": "" if said.startswith("@") else _tex(said),
+        "doi": "" if product.doi is None else re.sub(r"[{}\\\s]", "", product.doi),
+        "note": "" if entry_too else _tex(said),
     }
     lines = [
         f"  {name} = {value}," if name == "month" else f"  {name} = {{{value}}},"
@@ -60,7 +62,7 @@ def bibtex(services: Services, product: Product) -> str:
         if value
     ]
     entry = "\n".join([f"@misc{{{citation_key(product)},", *lines, "}"])
-    return f"{entry}\n\n{said}\n" if said.startswith("@") else f"{entry}\n"
+    return f"{entry}\n\n{said}\n" if entry_too else f"{entry}\n"
 
 
 def bibtex_of(services: Services, session: Session, principal: Principal, product_id: int | str) -> str:
@@ -71,6 +73,16 @@ def bibtex_of(services: Services, session: Session, principal: Principal, produc
     AuthenticationError, NotFoundError
     """
     return bibtex(services, product_for(session, principal, product_id))
+
+
+def _closed(entry: str) -> bool:
+    """Whether every brace has its other one, as BibTeX counts them; and there are some."""
+    depth = 0
+    for letter in entry:
+        depth += (letter == "{") - (letter == "}")
+        if depth < 0:
+            return False
+    return depth == 0 and "{" in entry
 
 
 def _tex(text: str) -> str:

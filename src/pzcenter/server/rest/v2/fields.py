@@ -9,6 +9,7 @@ from fastapi import Depends, Path
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from pzcenter.errors import NotFoundError
+from pzcenter.server.http.patterns import NAME
 
 __all__ = [
     "MAX_ID", "Body", "Code", "Identifier", "LongText", "Name", "ProductKey", "Sha256", "ShortText", "Tag", "Text",
@@ -28,7 +29,7 @@ ShortText = Annotated[str, StringConstraints(max_length=255, pattern=NO_NUL)]
 Text = Annotated[str, StringConstraints(max_length=10_000, pattern=NO_NUL)]
 LongText = Annotated[str, StringConstraints(max_length=100_000, pattern=NO_NUL)]
 Tag = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[^\x00]*[^\s\x00][^\x00]*$")]
-Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_.-]+$")]
+Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NAME)]
 """Name of a release, type, group or user."""
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z_]+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
