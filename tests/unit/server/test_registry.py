@@ -21,6 +21,7 @@ from pzcenter.errors import (
 from pzcenter.server.services.product_files import add_file
 from pzcenter.server.services.products import NewProduct, create_product
 from pzcenter.server.services.registry import register_main_file
+from pzcenter.server.services.tables.opening import open_path
 from pzcenter.server.storage.products import FileRole, Product, ProductState
 
 
@@ -222,3 +223,13 @@ def test_without_a_main_file(services, principal):
         number = create_product(services, session, principal("owner"), NewProduct("Empty", "other")).id
     with pytest.raises(NotFoundError, match="no main file"):
         register_main_file(services, principal("owner"), number)
+
+
+def test_several_tables_in_a_file_are_told_in_words_of_the_server(tmp_path):
+    path = tmp_path / "two.hdf5"
+    with h5py.File(path, "w") as file:
+        for group in ("one", "two"):
+            file[f"{group}/z"] = np.arange(3.0)
+    with pytest.raises(FileFormatError, match="hand in a file with one table") as caught:
+        open_path(path)
+    assert "group=" not in str(caught.value) and "/one" in str(caught.value)

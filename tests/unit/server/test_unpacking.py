@@ -88,6 +88,7 @@ def product_with(services, principal, tmp_path):
 TABLES = {
     "t.zip": zipped({"t.csv": CSV}),
     "with more.zip": zipped({"a/t.csv": CSV, "a/README.md": b"about", "__MACOSX/t.csv": b"x", "a/.DS_Store": b"x"}),
+    "with names.zip": zipped({"a/t.csv": CSV, "a/README": b"about", "a/Licence": b"x", "a/readme.txt": b"y"}),
     "t.tar": tarred({"t.csv": CSV}, "w"),
     "t.tar.gz": tarred({"t.csv": CSV}),
     "t.tar.xz": tarred({"t.csv": CSV}, "w:xz"),

@@ -18,7 +18,10 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-__all__ = ["Hdf5Catalog"]
+__all__ = ["CHOOSE_GROUP", "Hdf5Catalog"]
+
+CHOOSE_GROUP = "choose one with group="
+"""What to do about several tables, for those who read the file themselves."""
 
 PREFERRED_GROUP = "photometry"
 MAX_DIMENSIONS = 2
@@ -65,7 +68,7 @@ class Hdf5Catalog(Catalog):
             raise FileFormatError(f"{self.path} has no columns: no one-dimensional data sets in the root or in a group")
         preferred = [table for table in tables if table == f"/{PREFERRED_GROUP}"]
         if len(tables) > 1 and not preferred:
-            raise FileFormatError(f"{self.path} has several tables, in {tables}: choose one with group=")
+            raise FileFormatError(f"{self.path} has several tables, in {tables}: {CHOOSE_GROUP}")
         return (preferred or tables)[0]
 
     @property

@@ -39,6 +39,8 @@ COPY_BYTES = 1 << 20
 HATS_FILES = ("collection.properties", "hats.properties", "properties")
 BESIDE = {".md", ".txt", ".rst", ".pdf", ".html", ".yaml", ".yml", ".json", ".cff", ".bib", ".log"}
 """Endings of files that may lie beside the one table."""
+BESIDE_NAMES = {"authors", "changelog", "changes", "citation", "copying", "licence", "license", "notice", "readme"}
+"""Files without an ending that may lie beside it too, in large or small letters."""
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def table_inside(folder: Path, name: str, left_out: dict[str, str] | None = None
             left_out[str(inside)] = "not part of the table"
         else:
             kept.append(path)
-    tables = [path for path in kept if path.suffix.lower() not in BESIDE] or kept
+    tables = [path for path in kept if not _is_beside(path)] or kept
     left_out |= {str(path.relative_to(folder)): "not the table" for path in kept if path not in tables}
     if len(tables) != 1:
         found = ", ".join(str(path.relative_to(folder)) for path in tables[:5]) or "nothing"
@@ -185,6 +187,10 @@ def table_inside(folder: Path, name: str, left_out: dict[str, str] | None = None
             + (f" and {len(tables) - 5} more" if len(tables) > 5 else "")
         )
     return TableInside(tables[0], plain_name(tables[0].name), left_out)
+
+
+def _is_beside(path: Path) -> bool:
+    return path.suffix.lower() in BESIDE or path.name.lower() in BESIDE_NAMES
 
 
 def unpack_main_file(services: Services, principal: Principal, source: SourceFile) -> tuple[SourceFile, dict[str, str]]:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pzcenter.catalogs.readers import Catalog, reader_for
+from pzcenter.catalogs.readers.hdf5 import CHOOSE_GROUP
 from pzcenter.catalogs.readers.parquet import data_files, open_parquet
 from pzcenter.errors import ColumnError, FileFormatError, NotFoundError, PZCenterError, TransientError
 from pzcenter.server.services.tables.dialect import find_dialect
@@ -123,9 +124,17 @@ def open_path(path: Path) -> Catalog:
     else:
         if kind == "hdf5":
             refuse_pointers(path)
-        catalog = reader_for(kind)(path)
+        catalog = _of_kind(kind, path)
     _check(catalog, path)
     return catalog
+
+
+def _of_kind(kind: str, path: Path) -> Catalog:
+    try:
+        return reader_for(kind)(path)
+    except FileFormatError as error:
+        # Nobody who hands a file in can name a group.
+        raise FileFormatError(str(error).replace(CHOOSE_GROUP, "hand in a file with one table")) from error
 
 
 def _text(path: Path) -> Catalog:
