@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pzcenter.cli.options import FLAG, JsonOutput
+
+if TYPE_CHECKING:
+    from pzcenter.server.settings import ServerSettings
 
 __all__ = ["EXAMPLES", "serve"]
 
@@ -19,8 +22,22 @@ EXAMPLES = (
 )
 
 
+def _named(text: str) -> Path:
+    """A directory with a name: an empty text would be the working directory, which nobody asked for.
+
+    Raises
+    ------
+    BadParameter
+    """
+    if not text.strip():
+        raise typer.BadParameter("name a directory; '.' is the one that you are in")
+    return Path(text)
+
+
 def serve(
-    directory: Annotated[Path, typer.Argument(metavar="DIR", help="Directory of everything that the server keeps.")],
+    directory: Annotated[
+        Path, typer.Argument(metavar="DIR", parser=_named, help="Directory of everything that the server keeps.")
+    ],
     *,
     init: Annotated[bool, typer.Option("--init", metavar=FLAG, help="Make the server, and do not run it.")] = False,
     base_url: Annotated[
@@ -65,13 +82,16 @@ def serve(
 
     settings, address, number = serving_settings(directory, host=host, port=port)
     check_exposure(settings, address, insecure=insecure)
-    stderr().print(f"PZ Server at {settings.base_url}; Ctrl-C ends it", markup=False, soft_wrap=True)
-    serve(settings, host=address, port=number, workers=workers)
+
+    def tell(settings: ServerSettings) -> None:
+        stderr().print(f"PZ Server at {settings.base_url}; Ctrl-C ends it", markup=False, soft_wrap=True)
+
+    serve(settings, host=address, port=number, workers=workers, tell=tell)
 
 
 def _init(directory: Path, *, as_json: bool, base_url: str | None, site_name: str | None) -> None:
     from pzcenter.cli.screen import print_json, stderr, stdout
-    from pzcenter.server.serving import make_server
+    from pzcenter.server.serving import exposed, make_server
 
     made = make_server(directory, base_url=base_url, site_name=site_name)
     if as_json:
@@ -85,4 +105,10 @@ def _init(directory: Path, *, as_json: bool, base_url: str | None, site_name: st
             "Token of the user admin, shown this once; it is also the first password:", markup=False, soft_wrap=True
         )
         stdout().print(made.token, markup=False)
+    if exposed(made.settings):
+        stderr().print(
+            f"{made.settings.base_url} is no https: passwords and tokens would travel readable for everybody on the "
+            "way. Put a proxy that speaks https in front, and set base_url in server.yaml to its address",
+            markup=False, soft_wrap=True,
+        )  # fmt: skip
     stderr().print(f"next: pz serve {directory}", markup=False, soft_wrap=True)

@@ -160,24 +160,35 @@ def work(directory: ServerDirectory) -> None:
     from pzcenter.server.services.jobs.worker import Worker
     from pzcenter.server.services.operation.logs import log_to
     from pzcenter.server.settings import read_settings
+    from pzcenter.server.surroundings import check_writable, warn_of_missing_catalogs
 
     settings = read_settings(directory)
+    check_writable(settings)
     log_to(settings.log_level)
     warn_of_exposure(settings.data_dir)
+    warn_of_missing_catalogs(settings)
     with private_files():
         Worker(settings.model_copy(update={"job_workers": max(1, settings.job_workers)})).run()
 
 
 @contextmanager
 def _services(directory: Path) -> Iterator[Services]:
+    from sqlalchemy.exc import OperationalError
+
+    from pzcenter.errors import RegistryError
     from pzcenter.server.privacy import private_files
     from pzcenter.server.services.context import open_services
     from pzcenter.server.settings import read_settings
+    from pzcenter.server.surroundings import check_writable
 
     with private_files():
-        services = open_services(read_settings(directory))
+        settings = read_settings(directory)
+        check_writable(settings)
+        services = open_services(settings)
         try:
             yield services
+        except OperationalError as error:
+            raise RegistryError(f"the database does not answer: {error.orig}") from error
         finally:
             services.close()
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import os
-from contextlib import contextmanager
+import shutil
+from contextlib import contextmanager, suppress
+from inspect import signature
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 import yaml
 
-from pzcenter.errors import ConfigError, OutputExistsError
+from pzcenter.errors import ConfigError, OutputExistsError, StorageError
 from pzcenter.server.environment import check_names
 from pzcenter.server.privacy import close_to_others, private_files, warn_of_exposure
 from pzcenter.server.settings import ENV_PREFIX, SETTINGS_NAME, ServerSettings, faults_told, read_settings
+from pzcenter.server.surroundings import check_new, check_writable, warn_of_missing_catalogs
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    import socket
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "LOOPBACK",
     "NewServer",
     "check_exposure",
+    "exposed",
     "make_server",
     "serve",
     "serving_settings",
@@ -68,13 +73,14 @@ def make_server(directory: Path, **words: Any) -> NewServer:
     Raises
     ------
     OutputExistsError
-        A server is there already.
+        A server is there already, or something else.
     ConfigError
-        A setting is not accepted.
+        A setting is not accepted, or the directory cannot be made.
     """
     path = directory / SETTINGS_NAME
-    if path.exists():
-        raise OutputExistsError(f"there is a server in {directory}; start it with: pz serve {directory}")
+    with suppress(PermissionError):
+        if path.exists():
+            raise OutputExistsError(f"there is a server in {directory}; start it with: pz serve {directory}")
     given = {name: value for name, value in words.items() if value is not None}
     if "base_url" in given:
         host = urlsplit(str(given["base_url"])).hostname
@@ -84,13 +90,26 @@ def make_server(directory: Path, **words: Any) -> NewServer:
     with faults_told("pz serve --init"):
         ServerSettings(data_dir=directory, **given)
     with private_files():
-        directory.mkdir(parents=True, exist_ok=True)
+        check_new(directory)
         close_to_others(directory)
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-        with os.fdopen(handle, "w") as file:
-            file.write(settings_text(given))
-        settings = read_settings(directory)
-        return NewServer(settings, _first_token(settings))
+        try:
+            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+            with os.fdopen(handle, "w") as file:
+                file.write(settings_text(given))
+            settings = read_settings(directory)
+            return NewServer(settings, _first_token(settings))
+        except BaseException:
+            # Half a server would be in the way of the next try; the directory was empty.
+            _empty(directory)
+            raise
+
+
+def _empty(directory: Path) -> None:
+    for path in directory.iterdir():
+        if path.is_dir():
+            shutil.rmtree(path, ignore_errors=True)
+        else:
+            path.unlink(missing_ok=True)
 
 
 def settings_text(given: dict[str, Any]) -> str:
@@ -120,6 +139,11 @@ def _first_token(settings: ServerSettings) -> str | None:
         return first_admin(services)
     finally:
         services.close()
+
+
+def exposed(settings: ServerSettings) -> bool:
+    """Whether people reach the server by http from other machines."""
+    return not settings.secure_cookies and urlsplit(settings.base_url).hostname not in LOOPBACK
 
 
 def check_exposure(settings: ServerSettings, host: str, *, insecure: bool) -> None:
@@ -168,12 +192,19 @@ def serving_settings(directory: Path, *, host: str | None, port: int | None) -> 
     told = urlsplit(settings.base_url)
     local = told.scheme == "http" and told.hostname in LOOPBACK
     number = port if port is not None else (told.port or 8000) if local else 8000
-    if local and port is not None:
-        settings = settings.model_copy(update={"base_url": f"http://{told.hostname}:{number}"})
+    if port is not None:
+        settings = _at_port(settings, number)
     return settings, host or LOOPBACK[0], number
 
 
-def serve(settings: ServerSettings, *, host: str, port: int, workers: int = 1) -> None:
+def serve(
+    settings: ServerSettings,
+    *,
+    host: str,
+    port: int,
+    workers: int = 1,
+    tell: Callable[[ServerSettings], None] = lambda _settings: None,
+) -> None:
     """Serve until the process is asked to end; requests under way are finished.
 
     Parameters
@@ -184,31 +215,67 @@ def serve(settings: ServerSettings, *, host: str, port: int, workers: int = 1) -
         0: any that is free.
     workers : int
         Processes that answer; one is enough for a small site, and SQLite has one writer anyway.
-    """
-    import uvicorn
+    tell : callable, optional
+        Called with the settings, as they hold, when the server listens.
 
+    Raises
+    ------
+    ConfigError
+        The address is in use, or the directory cannot be written to.
+    """
+    from pzcenter.server.listening import bind
     from pzcenter.server.services.operation.logs import log_to
 
-    log_to(settings.log_level)
-    words: dict[str, Any] = {
-        "host": host, "port": port, "log_config": None, "access_log": False, "server_header": False,
-        "proxy_headers": False, "timeout_graceful_shutdown": GRACE_SECONDS, "timeout_keep_alive": KEEP_ALIVE_SECONDS,
-        "ws": "none",
-    }  # fmt: skip
-    warn_of_exposure(settings.data_dir)
-    with private_files(), _jobs(settings):
-        if workers == 1:
-            from pzcenter.server.app import create_app
-            from pzcenter.server.asgi import keep_what_is_loaded
+    check_writable(settings)
+    with bind(host, port) as taken, private_files():
+        if port == 0:
+            settings = _at_port(settings, taken.getsockname()[1])
+        log_to(settings.log_level)
+        warn_of_exposure(settings.data_dir)
+        warn_of_missing_catalogs(settings)
+        with _jobs(settings):
+            _answer(settings, taken, workers, lambda: tell(settings))
 
-            app = create_app(settings)
-            keep_what_is_loaded()
-            uvicorn.run(app, **words)
-            return
-        # Workers are processes of their own, which read the settings again.
-        os.environ[DIRECTORY_VARIABLE] = str(settings.data_dir)
-        os.environ[f"{ENV_PREFIX}BASE_URL"] = settings.base_url
-        uvicorn.run("pzcenter.server.asgi:app_here", factory=True, workers=workers, **words)
+
+def _answer(settings: ServerSettings, taken: socket.socket, workers: int, tell: Callable[[], None]) -> None:
+    import uvicorn
+    from uvicorn.supervisors import Multiprocess
+
+    from pzcenter.server.app import create_app
+    from pzcenter.server.asgi import keep_what_is_loaded
+    from pzcenter.server.listening import TellingServer
+
+    words: dict[str, Any] = {
+        "log_config": None, "access_log": False, "server_header": False, "proxy_headers": False, "ws": "none",
+        "timeout_graceful_shutdown": GRACE_SECONDS, "timeout_keep_alive": KEEP_ALIVE_SECONDS,
+    }  # fmt: skip
+    if workers == 1:
+        app = create_app(settings)
+        keep_what_is_loaded()
+        server = TellingServer(uvicorn.Config(app, **words), tell)
+        with suppress(KeyboardInterrupt):
+            server.run(sockets=[taken])
+        if not server.started:
+            raise StorageError("the server could not start; its log says why")
+        return
+    # Workers are processes of their own, which read the settings again.
+    os.environ[DIRECTORY_VARIABLE] = str(settings.data_dir)
+    os.environ[f"{ENV_PREFIX}BASE_URL"] = settings.base_url
+    config = uvicorn.Config("pzcenter.server.asgi:app_here", factory=True, workers=workers, **words)
+    taken.listen(config.backlog)
+    tell()
+    # Older versions of uvicorn want to be told what their processes run.
+    known = signature(Multiprocess).parameters
+    more: dict[str, Any] = {"target": uvicorn.Server(config).run} if "target" in known else {}
+    Multiprocess(config, sockets=[taken], **more).run()
+
+
+def _at_port(settings: ServerSettings, port: int) -> ServerSettings:
+    """Settings of a server on this machine alone, with the port that it listens at."""
+    told = urlsplit(settings.base_url)
+    if told.scheme != "http" or told.hostname not in LOOPBACK:
+        return settings
+    return settings.model_copy(update={"base_url": f"http://{told.hostname}:{port}"})
 
 
 @contextmanager

@@ -193,7 +193,11 @@ def read_settings(data_dir: Path, **changes: Any) -> ServerSettings:
         A setting is unknown or not accepted.
     """
     path = data_dir / SETTINGS_NAME
-    if not path.is_file():
+    try:
+        there = path.is_file()
+    except PermissionError as error:
+        raise ConfigError(f"{data_dir} cannot be looked at; the user who runs the server must own it") from error
+    if not there:
         raise NotFoundError(f"no server in {data_dir} ({SETTINGS_NAME} is missing); make one with: pz serve --init")
     try:
         settings = yaml.safe_load(path.read_text()) or {}

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sqlalchemy.exc import OperationalError
+
+from pzcenter.errors import RegistryError
 from pzcenter.server.storage.migrate import upgrade
 from pzcenter.server.storage.seeds import plant
 
@@ -19,7 +22,15 @@ def make_tables(database: Database) -> None:
     Parameters
     ----------
     database : Database
+
+    Raises
+    ------
+    RegistryError
+        The database cannot be reached, or cannot be written to.
     """
-    upgrade(database)
+    try:
+        upgrade(database)
+    except OperationalError as error:
+        raise RegistryError(f"the database does not answer: {error.orig}") from error
     with database.writing() as session:
         plant(session)

@@ -10,6 +10,7 @@ from typing import TextIO
 
 __all__ = ["JsonLines", "log_to"]
 
+TALKATIVE = ("alembic", "huey", "uvicorn.error")
 PLAIN = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 """What every record has; anything else was given by the one who logs."""
 
@@ -46,3 +47,7 @@ def log_to(level: str, stream: TextIO | None = None) -> None:
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(level.upper())
+    # On a terminal what libraries say of each start would bury what the server says.
+    quiet = level == "info" and handler.stream.isatty()
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.WARNING if quiet else logging.NOTSET)
