@@ -43,7 +43,9 @@ def test_a_job_from_asking_to_its_product(server, services, inputs):
     job = client.get(address).json()
     assert (job["state"], job["failure"], job["stalled"]) == ("successful", None, False)
     assert client.get(f"/api/v2/products/{job['product_id']}").json()["state"] == "published"
-    assert re.search(r"^\d\d:\d\d:\d\d \w", client.get(f"{address}/log").text)
+    told = client.get(f"{address}/log").text
+    assert re.search(r"^\d\d:\d\d:\d\d \w", told)
+    assert f"product{inputs[0]} n_rows: 40" in told and "n_kept: 80" in told
     seen = server.client("colleague").get(address).json()
     assert (seen["product_id"], seen["state"]) == (job["product_id"], "successful")
     assert server.client("colleague").get(f"{address}/log").status_code == 403
@@ -87,5 +89,7 @@ def test_bad_requests(server, inputs):
     assert ask(client, []).status_code == 422
     assert ask(client, inputs, settings={"param": {"combine_type": "stir"}}).status_code == 400
     assert ask(client, inputs, queue="fast").status_code == 422
+    misplaced = ask(client, inputs, settings={"radius_arcsec": 1}).json()["detail"]
+    assert 'radius_arcsec stands below param: {"param": {"radius_arcsec": ...}}' in misplaced
     assert client.get("/api/v2/jobs/zzzzzzzzzzzz").status_code == 404
     assert client.get("/api/v2/jobs/1").status_code == 422

@@ -76,12 +76,14 @@ def _work(spec: dict[str, Any]) -> dict[str, Any]:
         "combine.yaml", "redshifts", command=command, progress=lambda done, n: _tell("combine", done, n)
     )
     directory = Path("redshifts")
+    _say(directory)
     if spec["pipeline"] == "training_set_maker":
         training = spec["training"] | {"redshifts": "redshifts", "objects": spec["objects"]}
         Path("training.yaml").write_text(yaml.safe_dump(training))
         command = ["pz", "training", "make", "training.yaml", "training"]
         made, _ = build_training_set("training.yaml", "training", command=command, progress=_tell)
         directory = Path("training")
+        _say(directory)
     table = TABLES[spec["pipeline"]]
     main_file = directory / f"{table}.parquet"
     wanted = spec["output_format"]
@@ -96,6 +98,18 @@ def _work(spec: dict[str, Any]) -> dict[str, Any]:
         "columns": [_column(field) for field in pq.read_schema(made.table_path)],
         "command": " ".join(command),
     }
+
+
+def _say(directory: Path) -> None:
+    """Say what was counted, for the log."""
+    report = json.loads((directory / "report.json").read_text())
+    lines = []
+    for each in report.get("sources", []):
+        counts = ", ".join(f"{name}: {n:,}" for name, n in each.items() if name.startswith("n_") and n)
+        lines += [f"{each['name']} {counts}", *(f"warning: {words}" for words in each.get("warnings", []))]
+    lines += [f"{name}: {n:,}" for name, n in report.items() if name.startswith("n_") and isinstance(n, int)]
+    lines += [f"warning: {each}" for each in report.get("warnings", [])]
+    print(f"{directory}:", *lines, sep="\n  ", file=sys.stderr, flush=True)  # noqa: T201 - the log of the job
 
 
 def _score(directory: Path) -> dict[str, Any]:

@@ -162,7 +162,12 @@ def read_request(pipeline: str, config: dict[str, Any]) -> JobRequest:
         request = PIPELINES[pipeline].model_validate(plain)
     except ValidationError as error:
         faults = "; ".join(f"{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors())
-        raise ConfigError(f"the settings of {pipeline} are not accepted: {faults}") from error
+        inside = PIPELINES[pipeline].model_fields["param"].annotation
+        misplaced = sorted(set(plain) & set(getattr(inside, "model_fields", {})))
+        hint = (
+            f'; {", ".join(misplaced)} stands below param: {{"param": {{"{misplaced[0]}": ...}}}}' if misplaced else ""
+        )
+        raise ConfigError(f"the settings of {pipeline} are not accepted: {faults}{hint}") from error
     request.param.settings()
     return request
 
