@@ -25,7 +25,7 @@ from pzcenter.server.services.first_admin import first_admin
 from pzcenter.server.services.invitations import accept_invitation, invite, open_invitation, withdraw_invitation
 from pzcenter.server.services.principal import ALL_SCOPES, NOBODY, Scope, principal_of
 from pzcenter.server.services.tokens import token_principal
-from pzcenter.server.services.users import NewUser, add_user, free_name
+from pzcenter.server.services.users import NewUser, add_user, free_name, set_state
 from pzcenter.server.settings import ServerSettings
 from pzcenter.server.storage.accounts import Invitation, Membership, Role, User, UserState
 from pzcenter.server.storage.audit import AuditEvent
@@ -185,6 +185,13 @@ def test_somebody_refused_stays_out(empty, caplog):
         refuse(session, boss, "ada", reason="no data rights")
         with pytest.raises(ConflictError):
             refuse(session, boss, "ada")
+    with pytest.raises(PermissionDeniedError, match="was refused: no data rights"):
+        sign_in(empty, NOBODY, "ada", PASSWORD, address="192.0.2.1")
+    with pytest.raises(AuthenticationError, match="wrong name or password"):
+        sign_in(empty, NOBODY, "ada", PASSWORD + "x", address="192.0.2.1")
+    with empty.database.writing() as session:
+        for state in (UserState.ACTIVE, UserState.DISABLED):
+            set_state(session, boss, "ada", state)
     with pytest.raises(AuthenticationError, match="wrong name or password"):
         sign_in(empty, NOBODY, "ada", PASSWORD, address="192.0.2.1")
     with empty.database.reading() as session:

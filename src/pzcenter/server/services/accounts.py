@@ -21,9 +21,12 @@ from pzcenter.server.services.principal import ALL_SCOPES, Scope
 from pzcenter.server.services.sessions import close_sessions, renew_session
 from pzcenter.server.services.users import find_user
 from pzcenter.server.storage.accounts import Role, Token, User, UserState
+from pzcenter.server.storage.audit import AuditEvent
 from pzcenter.server.storage.base import now
 
 if TYPE_CHECKING:
+    from sqlalchemy.orm import Session
+
     from pzcenter.server.services.context import Services
     from pzcenter.server.services.principal import Principal
 
@@ -91,7 +94,7 @@ def sign_in(
     AuthenticationError
         Wrong name or password, or somebody who may not come in.
     PermissionDeniedError
-        The account waits for approval.
+        The account waits for approval, or was refused: then the reason is told, after a right password only.
     RateLimitError
         Too many attempts.
     """
@@ -107,6 +110,9 @@ def sign_in(
             who = {} if found is None else {"name": name}
             subject = ("user", None if found is None else found.id)
             record(session, asker, "user.sign_in_failed", subject, address=address, **who)
+            refusal = _refusal(session, found.id) if found is not None and right else None
+        if refusal is not None:
+            raise PermissionDeniedError(refusal)
         raise AuthenticationError(WRONG)
     if found.state is UserState.PENDING:
         raise PermissionDeniedError("your account waits for approval by a coordinator")
@@ -114,6 +120,17 @@ def sign_in(
     opened = open_browser(services, asker, found.id, old=old, how="password", better_hash=better)
     forgive_sign_in(services, username, address)
     return opened
+
+
+def _refusal(session: Session, user_id: int) -> str | None:
+    """Why somebody whose request for an account was refused may not come in; None for all others."""
+    about = select(AuditEvent).where(AuditEvent.subject_type == "user", AuditEvent.subject_id == str(user_id))
+    about = about.where(AuditEvent.action.in_(("user.refuse", "user.state")))
+    last = session.scalars(about.order_by(AuditEvent.id.desc()).limit(1)).first()
+    if last is None or last.action != "user.refuse":
+        return None
+    reason = last.detail.get("reason")
+    return "your request for an account was refused" + (f": {reason}" if reason else " by a coordinator")
 
 
 def open_browser(

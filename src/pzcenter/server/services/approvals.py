@@ -145,7 +145,7 @@ def refuse(session: Session, principal: Principal, username: str, *, reason: str
         A coordinator or admin.
     username : str
     reason : str
-        For the audit log.
+        For the audit log, and for the person, who reads it after signing in with the right password.
 
     Returns
     -------
