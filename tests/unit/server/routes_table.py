@@ -391,6 +391,7 @@ ROUTES = (
     Route("POST", "/account/password", SIGNED_IN, form={}),
     Route("POST", "/account/identities/{number}/unlink", OWNER, form={}, at={"number": "identity_id"}),
     Route("GET", "/account/tokens", SIGNED_IN),
+    Route("GET", "/tokens", PUBLIC),
     Route("POST", "/account/tokens", SIGNED_IN, form={"name": "x", "scopes": "read"}),
     Route("POST", "/account/tokens/{uid}/revoke", OWNER_AND_ADMIN, form={}, at={"uid": "token_id"}),
     Route("GET", "/groups", SIGNED_IN),

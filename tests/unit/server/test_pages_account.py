@@ -51,6 +51,7 @@ def test_password_is_changed_here(browser):
 def test_token_is_shown_once_and_revoked(browser, server, harmless):
     client = browser("owner")
     assert "You have none" in client.get("/account/tokens").text
+    assert client.get("/tokens").headers["location"] == "/account/tokens"
     text = send(client, "/account/tokens", name="laptop <b>", scopes=["read"], days="3").text
     harmless(text)
     secret = re.search(r'class="secret">([^<]+)<', text)[1]

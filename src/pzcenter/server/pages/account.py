@@ -87,6 +87,12 @@ def unlink_identity(services: CurrentServices, principal: FormSender, number: Nu
     return go_on("/account")
 
 
+@router.get("/tokens")
+def shorter() -> Response:
+    """The tokens of the asker are on the page of the account."""
+    return go_on("/account/tokens")
+
+
 @router.get("/account/tokens")
 def tokens(request: Request, services: CurrentServices, principal: SignedIn) -> Response:
     """Tokens of the asker."""
