@@ -293,7 +293,7 @@ def main() -> None:
     rng, stopping, notes = random.Random(words.seed), threading.Event(), Notes()
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder) / "server"
-        data_dir.mkdir()
+        data_dir.mkdir(mode=0o700)
         token, catalogues, pipeline = prepare(data_dir)
         server = Served(data_dir)
         server.start()

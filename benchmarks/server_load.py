@@ -17,7 +17,6 @@ import argparse
 import asyncio
 import hashlib
 import json
-import os
 import secrets
 import socket
 import statistics
@@ -117,17 +116,9 @@ class Running:
             self.port = probe.getsockname()[1]
         self.url = f"http://127.0.0.1:{self.port}"
         began = time.perf_counter()
-        command = [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "--factory",
-            "pzcenter.server.asgi:app_here",
-            "--port",
-            str(self.port),
-        ]
-        command += ["--workers", str(workers), "--log-level", "error", "--no-access-log", "--backlog", "1000"]
-        self.process = subprocess.Popen(command, env=os.environ | {"PZ_SERVER_DATA_DIR": str(data_dir)})
+        words = ["serve", str(data_dir), "--port", str(self.port), "--workers", str(workers)]
+        command = [sys.executable, "-c", "from pzcenter.cli import main; main()", *words]
+        self.process = subprocess.Popen(command)
         while True:
             try:
                 httpx.get(f"{self.url}/", timeout=5.0)
@@ -247,7 +238,7 @@ def main() -> None:
     seconds = words.seconds or (3.0 if words.quick else 30.0)
     with tempfile.TemporaryDirectory() as folder:
         data_dir = Path(folder) / "server"
-        data_dir.mkdir()
+        data_dir.mkdir(mode=0o700)
         began = time.perf_counter()
         token = fill(data_dir, n_products)
         print(f"filled with {n_products:,} products in {time.perf_counter() - began:.1f} s")
