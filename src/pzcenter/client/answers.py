@@ -198,7 +198,7 @@ class Product:
 
 @dataclass(frozen=True)
 class Node:
-    """A product in a provenance graph; without an id it is not visible to the asker."""
+    """A product in a provenance graph; without an id it is not visible to the asker, or deleted."""
 
     key: str
     visible: bool

@@ -36,6 +36,14 @@ def published(client, path, name="Training", **words):
     return client.publish(product.id)
 
 
+def test_a_deleted_source_is_told_as_deleted(world, csv):
+    ada = world.client("ada")
+    first = published(ada, csv, release="dp1")
+    second = ada.new_version(first)
+    ada.delete_product(first.id)
+    assert {node.label for node in ada.provenance(second).nodes} == {"Training", "deleted"}
+
+
 def test_who_asks_and_what_there_is(world):
     me = world.client("ada").whoami()
     assert (me.username, me.role, me.groups, me.releases) == ("ada", "user", ["team"], ["dp1"])

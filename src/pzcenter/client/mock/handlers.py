@@ -7,6 +7,7 @@ import io
 import re
 import secrets
 import zipfile
+from dataclasses import replace
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -393,16 +394,19 @@ def provenance(request: Request) -> Reply:
         number: products[number].uid if sees(request.user, products[number]) else f"hidden-{number}"
         for number in distances
     }
-    nodes = [_node(keys[number], products[number], distance) for number, distance in sorted(distances.items())]
+    nodes = [_node(request, keys[number], products[number], distance) for number, distance in sorted(distances.items())]
     edges = [{"product": root.uid, "source": keys[number], "role": role} for number, role in up]
     edges += [{"product": keys[number], "source": root.uid, "role": role} for number, role in down]
     return Reply(body={"root": root.uid, "nodes": nodes, "edges": edges, "activities": [], "cut": False})
 
 
-def _node(key: str, product: MockProduct, distance: int) -> dict[str, Any]:
+def _node(request: Request, key: str, product: MockProduct, distance: int) -> dict[str, Any]:
     seen = key == product.uid
+    published = replace(product, state="published")
+    gone = product.state == "deleted" and product.published_at is not None and sees(request.user, published)
+    without_name = "deleted" if gone else "not visible"
     return {
-        "key": key, "visible": seen, "label": product.words["display_name"] if seen else "not visible",
+        "key": key, "visible": seen, "label": product.words["display_name"] if seen else without_name,
         "distance": distance, "id": product.id if seen else None,
         "product_type": product.words["product_type"] if seen else None, "version": product.version if seen else None,
     }  # fmt: skip

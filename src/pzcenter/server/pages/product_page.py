@@ -22,6 +22,7 @@ from pzcenter.server.services.citations import bibtex
 from pzcenter.server.services.comments import add_comment, comments_of, delete_comment
 from pzcenter.server.services.products import set_official
 from pzcenter.server.services.provenance_graph import provenance_graph
+from pzcenter.server.services.tombstones import tombstone_of
 from pzcenter.server.services.versions import versions_of
 from pzcenter.server.storage.processes import Process
 
@@ -41,8 +42,11 @@ MOST_COLUMNS = 500
 
 @router.get("/products/{uid}")
 def see(request: Request, services: CurrentServices, principal: SignedIn, uid: Uid) -> Response:
-    """Everything about a product."""
+    """Everything about a product; of a deleted one that it was there."""
     with services.database.reading() as session:
+        gone = tombstone_of(session, principal, uid)
+        if gone is not None:
+            return page(request, "deleted.html", status=410, gone=gone)
         product = product_for(session, principal, uid)
         comments = [(each, prose(each.text)) for each in comments_of(session, principal, uid, limit=MOST_COMMENTS)]
         return page(

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from pzcenter.server.services.principal import Principal
 
-__all__ = ["Action", "Reach", "may", "need", "product_for", "reach_of", "seen_by_its_release", "visible"]
+__all__ = ["Action", "Reach", "may", "need", "product_for", "reach_of", "saw", "seen_by_its_release", "visible"]
 
 
 class Action(StrEnum):
@@ -103,6 +103,26 @@ def _sees(principal: Principal, product: Product, *, owner: bool) -> bool:
     if product.visibility is Visibility.SHARED or (product.embargo_until and product.embargo_until > today()):
         return False
     return _has_rights(principal, product)
+
+
+def saw(principal: Principal, product: Product) -> bool:
+    """Whether somebody may know of a deleted product: one that was published and that they would see, were it there.
+
+    Parameters
+    ----------
+    principal : Principal
+    product : Product
+
+    Returns
+    -------
+    bool
+        No for products that are not deleted, or were never published.
+    """
+    if not principal.signed_in or Scope.READ not in principal.scopes:
+        return False
+    if product.state is not ProductState.DELETED or product.published_at is None:
+        return False
+    return _sees(principal, product, owner=product.owner_id == principal.user_id)
 
 
 def _has_rights(principal: Principal, product: Product) -> bool:

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import select
 
-from pzcenter.server.services.access import product_for, visible
+from pzcenter.server.services.access import product_for, saw, visible
 from pzcenter.server.storage.processes import Process, ProcessInput
-from pzcenter.server.storage.products import Product, ProductLink
+from pzcenter.server.storage.products import Product, ProductLink, ProductState
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,6 +27,7 @@ MAX_NODES = 300
 MAX_STEPS = 20
 """Up and down from the product that was asked for."""
 NOT_VISIBLE = "not visible"
+DELETED = "deleted"
 
 
 @dataclass(frozen=True)
@@ -41,16 +42,21 @@ class ProvenanceNode:
         None: the asker may not see it, or it was deleted.
     distance : int
         Steps from the product that was asked for: negative ones lead to what it was made from.
+    deleted : bool
+        It was deleted, and the asker would see it otherwise.
     """
 
     key: str
     product: Product | None
     distance: int
+    deleted: bool = False
 
     @property
     def label(self) -> str:
         """How it is shown."""
-        return NOT_VISIBLE if self.product is None else self.product.display_name
+        if self.product is None:
+            return DELETED if self.deleted else NOT_VISIBLE
+        return self.product.display_name
 
 
 @dataclass(frozen=True)
@@ -160,7 +166,8 @@ def provenance_graph(session: Session, principal: Principal, product_id: int | s
     hidden = [number for number in sorted(distance, key=lambda each: (abs(distance[each]), each)) if number not in seen]
     keys = {number: product.uid for number, product in seen.items()}
     keys |= {number: f"hidden-{index}" for index, number in enumerate(hidden, 1)}
-    nodes = [ProvenanceNode(keys[each], seen.get(each), distance[each]) for each in sorted(distance)]
+    gone = _deleted(session, principal, hidden)
+    nodes = [ProvenanceNode(keys[each], seen.get(each), distance[each], each in gone) for each in sorted(distance)]
     nodes.sort(key=lambda node: (node.distance, node.key))
     edges = sorted(
         (ProvenanceEdge(keys[product], keys[source], role) for (product, source), role in arrows.items()),
@@ -194,6 +201,14 @@ def _visible(session: Session, principal: Principal, products: list[int]) -> dic
         return {}
     wanted = select(Product).where(Product.id.in_(products), visible(principal))
     return {product.id: product for product in session.scalars(wanted)}
+
+
+def _deleted(session: Session, principal: Principal, products: list[int]) -> set[int]:
+    """Those of products that were deleted, and that the asker had the right to see."""
+    if not products:
+        return set()
+    wanted = select(Product).where(Product.id.in_(products), Product.state == ProductState.DELETED)
+    return {product.id for product in session.scalars(wanted) if saw(principal, product)}
 
 
 def _activities(session: Session, keys: dict[int, str], seen: dict[int, Product]) -> list[Activity]:

@@ -24,7 +24,7 @@ class NodeAnswer(BaseModel):
 
     key: str
     visible: bool
-    label: str = Field(description="Name of the product, or 'not visible'.")
+    label: str = Field(description="Name of the product, or 'not visible', or 'deleted'.")
     distance: int = Field(description="Steps away; negative ones lead to what it was made from.")
     id: int | None
     product_type: str | None
