@@ -4,6 +4,7 @@ import pytest
 
 from pzcenter.errors import ConflictError, UsageError
 from pzcenter.server.services.citations import bibtex
+from pzcenter.server.services.product_files import plain_name
 from pzcenter.server.services.product_words import checked_doi, plain_line
 from pzcenter.server.services.products import NewProduct, create_product, edit_product, publish_product
 from pzcenter.server.storage.products import Product
@@ -99,3 +100,9 @@ def test_messages_in_words(services, server, principal, made):
     assert told == "name: 'my team'; accepted are letters without accents, digits, and . _ -"
     told = admin.patch(f"{API}/me", json={"email": "nonsense"}).json()["detail"]
     assert "email: 'nonsense'; accepted is one e-mail address, such as ada@example.org" in told
+
+
+def test_names_of_files_are_one_line():
+    assert plain_name("../a\nb\u202efdp.csv\x00\u2066") == "abfdp.csv"
+    with pytest.raises(UsageError, match="no name of a file"):
+        plain_name("\u202e\n")
