@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from pzcenter.cli import server_accounts as accounts
 from pzcenter.cli import server_challenges as cooperative
 from pzcenter.cli import server_mirror as many
 from pzcenter.cli import server_operation as operation
@@ -337,6 +338,11 @@ add_verb(group, people.make_release, people.MAKE_RELEASE_EXAMPLES, name="make-re
 add_verb(group, people.make_group, people.MAKE_GROUP_EXAMPLES, name="make-group")
 add_verb(group, people.add_member, people.ADD_MEMBER_EXAMPLES, name="add-member")
 add_verb(group, people.invite, people.INVITE_EXAMPLES)
+add_verb(group, accounts.users, accounts.USERS_EXAMPLES)
+add_verb(group, accounts.approve, accounts.APPROVE_EXAMPLES)
+add_verb(group, accounts.refuse, accounts.REFUSE_EXAMPLES)
+add_verb(group, accounts.rights, accounts.RIGHTS_EXAMPLES)
+add_verb(group, accounts.edit_user, accounts.EDIT_USER_EXAMPLES, name="edit-user")
 add_verb(group, cooperative.challenges, cooperative.CHALLENGES_EXAMPLES)
 add_verb(group, cooperative.challenge, cooperative.CHALLENGE_EXAMPLES)
 add_verb(group, cooperative.download_challenge, cooperative.DOWNLOAD_CHALLENGE_EXAMPLES, name="download-challenge")

@@ -30,10 +30,12 @@ from pzcenter.client.answers import (
 )
 from pzcenter.client.async_client import AsyncPZClient
 from pzcenter.client.exchange import BrokenExchangeError, Retries
+from pzcenter.client.people_answers import Account, Right, User
 from pzcenter.client.servers import KnownServer, KnownServers
 from pzcenter.client.sync_client import PZClient
 
 __all__ = [
+    "Account",
     "Activity",
     "AsyncPZClient",
     "BrokenExchangeError",
@@ -55,8 +57,10 @@ __all__ = [
     "Provenance",
     "Release",
     "Retries",
+    "Right",
     "Sharing",
     "Standing",
     "Submission",
     "Token",
+    "User",
 ]

@@ -13,6 +13,7 @@ import httpx2
 from pzcenter.client.async_challenges import AsyncChallenges
 from pzcenter.client.async_jobs import AsyncJobs
 from pzcenter.client.async_mirror import AsyncMirror
+from pzcenter.client.async_people import AsyncPeople
 from pzcenter.client.exchange import Answer, Retries, Send, Sleep, Steps
 from pzcenter.client.procedures import KEEP, Procedures
 from pzcenter.client.servers import KnownServers, state_dir
@@ -46,7 +47,7 @@ __all__ = ["AsyncPZClient"]
 T = TypeVar("T")
 
 
-class AsyncPZClient(AsyncChallenges, AsyncJobs, AsyncMirror):
+class AsyncPZClient(AsyncChallenges, AsyncJobs, AsyncMirror, AsyncPeople):
     """A PZ Server, as seen by the owner of a token; as :class:`pzcenter.client.PZClient`, with ``await``.
 
     Everything may raise the errors of the server, with the same codes

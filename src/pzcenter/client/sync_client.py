@@ -16,6 +16,7 @@ from pzcenter.client.servers import KnownServers, state_dir
 from pzcenter.client.sync_challenges import Challenges
 from pzcenter.client.sync_jobs import Jobs
 from pzcenter.client.sync_mirror import Mirror
+from pzcenter.client.sync_people import People
 from pzcenter.client.transports import TIMEOUT, base_of, broken, head_of, headers_of, request_words
 from pzcenter.client.uploads import CHUNK, UploadState
 
@@ -46,7 +47,7 @@ __all__ = ["PZClient"]
 T = TypeVar("T")
 
 
-class PZClient(Challenges, Jobs, Mirror):
+class PZClient(Challenges, Jobs, Mirror, People):
     """A PZ Server, as seen by the owner of a token.
 
     Everything may raise the errors of the server, with the same codes

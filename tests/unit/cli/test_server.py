@@ -302,3 +302,29 @@ def test_a_mirror_by_commands(pz, mock, tmp_path):
     copy.unlink()
     pz("server", "mirror", "--to", str(root))
     assert copy.read_text() == CSV
+
+
+def test_people_by_commands(pz, mock):
+    mock.user("root", role="admin")
+    mock.user("may").state = mock.user("eve").state = "pending"
+    pz("server", "login", "http://mock", "--name", "root", text=mock.token("root") + "\n")
+    root = ("-s", "root")
+    assert "may" in pz("server", "users", "--state", "pending", *root).stdout
+    assert "may may come in" in pz("server", "approve", "may", "--release", "dp2", *root).stderr
+    pz("server", "refuse", "eve", "--reason", "no data rights", *root)
+    told = read(pz("server", "users", "--json", *root))
+    assert {each["username"]: each["account"]["state"] for each in told}["eve"] == "disabled"
+    assert "may" in pz("server", "rights", "dp2", *root).stdout
+    changed = pz("server", "rights", "dp2", "--take", "may", "--give-group", "team", "--give", "ben", "--json", *root)
+    assert [(each["kind"], each["name"]) for each in read(changed)] == [("user", "ben"), ("group", "team")]
+    assert read(pz("server", "rights", "dp2", "--take-group", "team", "--take", "ben", "--json", *root)) == []
+    edit = ("server", "edit-user", "ben", *root)
+    assert (
+        read(pz(*edit, "--quota", "500 GB", "--role", "coordinator", "--json"))["account"]["quota_bytes"] == 5 * 10**11
+    )
+    assert "500 GB" in pz("server", "users", "ben", *root).stdout
+    assert "quota_bytes None" in pz(*edit, "--quota", "none").stderr
+    assert "10 GiB" in pz(*edit, "--quota", "much", status=2).stderr
+    pz(*edit, status=2)
+    assert "coordinator" not in pz("server", "users", "ben").stdout, "others see names alone"
+    pz("server", "approve", "may", status=1)

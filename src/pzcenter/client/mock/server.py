@@ -16,6 +16,7 @@ from pzcenter.client.mock.challenges import CHALLENGE_ROUTES, MockChallenge
 from pzcenter.client.mock.handlers import ROUTES
 from pzcenter.client.mock.jobs import JOB_ROUTES
 from pzcenter.client.mock.manifests import MANIFEST_ROUTES
+from pzcenter.client.mock.people import PEOPLE_ROUTES
 from pzcenter.client.mock.reply import Request
 from pzcenter.client.mock.state import MockUser, State, new_uid, now
 from pzcenter.client.sync_client import PZClient
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MockServer"]
 
+_ALL_ROUTES = ROUTES | CHALLENGE_ROUTES | JOB_ROUTES | MANIFEST_ROUTES | PEOPLE_ROUTES
 STATUS = {
     "authentication": 401, "permission": 403, "not_found": 404, "conflict": 409, "precondition": 412,
     "precondition_required": 428, "quota": 413, "rate_limit": 429, "column": 422, "checksum": 460,
@@ -222,7 +224,7 @@ class MockServer:
             raise AuthenticationError("Authentication credentials were not provided.")
         user, scopes = self.state.user_of(secret)
         methods = set()
-        for (method, pattern), handler in (ROUTES | CHALLENGE_ROUTES | JOB_ROUTES | MANIFEST_ROUTES).items():
+        for (method, pattern), handler in _ALL_ROUTES.items():
             found = re.fullmatch(pattern, path)
             if found is None:
                 continue

@@ -55,6 +55,8 @@ class MockUser:
     releases: set[str] = field(default_factory=set)
     tokens: dict[str, dict[str, Any]] = field(default_factory=dict)
     """By their secrets."""
+    state: str = "active"
+    quota_bytes: int | None = None
 
     @property
     def curates(self) -> bool:
@@ -134,6 +136,8 @@ class State:
     users: dict[str, MockUser] = field(default_factory=dict)
     releases: set[str] = field(default_factory=set)
     groups: set[str] = field(default_factory=set)
+    group_rights: dict[str, set[str]] = field(default_factory=dict)
+    """Groups by the releases that they have rights to."""
     products: dict[int, MockProduct] = field(default_factory=dict)
     uploads: dict[str, MockUpload] = field(default_factory=dict)
     challenges: dict[str, MockChallenge] = field(default_factory=dict)
