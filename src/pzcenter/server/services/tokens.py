@@ -7,7 +7,8 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from sqlalchemy import select, update
+from sqlalchemy import bindparam, select, update
+from sqlalchemy.orm import joinedload
 
 from pzcenter.errors import AuthenticationError, NotFoundError, UsageError
 from pzcenter.server.services.audit import record
@@ -29,6 +30,9 @@ __all__ = [
 SECRET_BYTES = 20
 SEEN_EVERY = timedelta(minutes=5)
 """The last use of a token is noted that often, not at every request."""
+
+
+WITH_USER = select(Token).where(Token.hash == bindparam("hash")).options(joinedload(Token.user))
 
 
 def _hash(secret: str) -> bytes:
@@ -128,7 +132,7 @@ def token_principal(session: Session, secret: str, *, request_id: str | None = N
     AuthenticationError
         The token is unknown, expired or revoked, or its user may not come in.
     """
-    token = session.scalar(select(Token).where(Token.hash == _hash(secret)))
+    token = session.scalar(WITH_USER, {"hash": _hash(secret)})
     if token is None or token.revoked_at is not None or token.user.state is not UserState.ACTIVE:
         raise AuthenticationError("Invalid token.")
     if token.expires_at <= now():
