@@ -231,7 +231,7 @@ def need(principal: Principal, action: Action, product: Product, *, asked: int |
     if may(principal, action, product):
         return
     if not may(principal, Action.SEE, product):
-        raise NotFoundError(f"no product {product.id if asked is None else asked}")
+        raise _not_found(principal, product.id if asked is None else asked)
     state = f"; it is {product.state}" if action is Action.FILL else ""
     raise PermissionDeniedError(f"you may not {action} product {product.id}{state}")
 
@@ -259,9 +259,15 @@ def product_for(session: Session, principal: Principal, product_id: int | str, a
     principal.need(Scope.READ if action in READING else Scope.WRITE)
     product = _product(session, product_id)
     if product is None:
-        raise NotFoundError(f"no product {product_id}")
+        raise _not_found(principal, product_id)
     need(principal, action, product, asked=product_id)
     return product
+
+
+def _not_found(principal: Principal, asked: int | str) -> NotFoundError:
+    """The same words whether it is not there or may not be known."""
+    hint = "; your pages may show more than this token, which is not for admin" if principal.sees_less else ""
+    return NotFoundError(f"no product {asked}{hint}")
 
 
 def _product(session: Session, product_id: int | str) -> Product | None:

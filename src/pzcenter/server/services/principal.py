@@ -34,6 +34,14 @@ class Scope(StrEnum):
 ALL_SCOPES = frozenset(Scope)
 
 
+_REMEDY = {
+    Scope.READ: "make one with 'look and download' on the page Tokens of your account (/account/tokens)",
+    Scope.WRITE: "make one with 'upload and change' on the page Tokens of your account (/account/tokens)",
+    Scope.ADMIN: "make one with 'act as coordinator or admin' on the page Tokens of your account (/account/tokens)",
+}
+"""What to do, in the words of that page."""
+
+
 @dataclass(frozen=True)
 class Principal:
     """Somebody who asks for something; by default nobody, who may do nothing.
@@ -78,6 +86,11 @@ class Principal:
         """May do everything, by role and by token."""
         return self.signed_in and self.role is Role.ADMIN and Scope.ADMIN in self.scopes
 
+    @property
+    def sees_less(self) -> bool:
+        """A coordinator or admin whose token is not for that: pages show them more."""
+        return self.signed_in and self.role is not Role.USER and Scope.ADMIN not in self.scopes
+
     def need(self, scope: Scope) -> int:
         """Id of the user, who must be signed in and allowed to do this.
 
@@ -100,7 +113,7 @@ class Principal:
             raise AuthenticationError("Authentication credentials were not provided.")
         if scope not in self.scopes:
             held = ", ".join(sorted(self.scopes)) or "nothing"
-            raise PermissionDeniedError(f"this token is for {held}; {scope} is needed")
+            raise PermissionDeniedError(f"this token is for {held}; {scope} is needed: {_REMEDY[scope]}")
         return self.user_id
 
     def need_curator(self) -> int:
