@@ -129,22 +129,23 @@ def upload(
                 publish=publish, progress=bar, **words,
             )  # fmt: skip
         found = client.columns(told)
-    _tell(told, found, as_json=as_json)
-    if to is not None and role == "auxiliary":
+    if to is not None and role == "auxiliary" and not as_json:
         _tell_auxiliary(told, path.name)
+    else:
+        _tell(told, found, as_json=as_json)
 
 
 def _tell_auxiliary(told: Product, name: str) -> None:
     """The file is no new data of the product, whatever its name."""
-    from pzcenter.cli.screen import stderr
+    from pzcenter.cli.screen import stdout
 
     main = "" if told.main_file is None else f"; its main file is still {told.main_file.name}"
     ways = {
         "published": f"; for corrected data: pz server new-version {told.id}",
         "registering": f"; for other data delete the product and upload anew: pz server delete {told.id}",
     }
-    words = f"{name} was added as an auxiliary file of product {told.id}{main}{ways.get(told.state, '')}"
-    stderr().print(words, markup=False, soft_wrap=True)
+    words = f"{name} was added as an auxiliary file of product {told.id}, {told.state}{main}{ways.get(told.state, '')}"
+    stdout().print(words, markup=False, soft_wrap=True)
 
 
 def _tell(told: Product, found: list[Any], *, as_json: bool) -> None:

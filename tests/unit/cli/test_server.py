@@ -164,7 +164,8 @@ def test_a_file_beside_published_data_is_said_to_be_so(pz, tmp_path):
     for path in (table, more):
         path.write_text("z\n2\n")
     assert "auxiliary" not in pz("server", "upload", str(table), "--type", "training_set", "--publish").stderr
-    told = pz("server", "upload", str(more), "--to", "1").stderr
+    told = pz("server", "upload", str(more), "--to", "1").stdout
+    assert "rows" not in told
     assert "corrected.csv was added as an auxiliary file" in told and "still a.csv" in told
     assert "pz server new-version 1" in told
 
