@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from pzcenter.errors import ColumnError, FileFormatError, NotFoundError
+from pzcenter.errors import ColumnError, EmptyTableError, FileFormatError, NotFoundError
 from pzcenter.server.services.product_files import add_file
 from pzcenter.server.services.products import NewProduct, create_product
 from pzcenter.server.services.registry import register_main_file
@@ -298,3 +298,14 @@ def test_no_table(tmp_path):
     path.write_bytes(b"PAR1")
     with pytest.raises(FileFormatError):
         open_path(path)
+
+
+def test_a_refused_file_has_no_report_and_the_answer_says_why(server, services, principal):
+    with services.database.writing() as session:
+        owner = principal("owner")
+        number = create_product(services, session, owner, NewProduct("No rows", "training_set")).id
+        add_file(services, session, owner, number, services.store.put([b"a,z\n"]), name="a.csv", role=FileRole.MAIN)
+    with pytest.raises(EmptyTableError):
+        register_main_file(services, owner, number)
+    answer = server.client("owner").get(f"/api/v2/products/{number}/report")
+    assert answer.status_code == 404 and "main file was refused: a.csv has 2 columns" in answer.json()["detail"]
