@@ -15,7 +15,7 @@ from pzcenter.cli import server_operation as operation
 from pzcenter.cli import server_people as people
 from pzcenter.cli import server_products as work
 from pzcenter.cli.options import FLAG, JsonOutput
-from pzcenter.cli.server_options import ProductKey, ServerName, client_of
+from pzcenter.cli.server_options import ProductKey, ServerName, client_of, seen_by
 from pzcenter.cli.verbs import add_verb, verb_group
 
 if TYPE_CHECKING:
@@ -224,6 +224,7 @@ def _show(told: Product) -> None:
         f"  {told.product_type}, release {told.release or '-'}, {bytes_text(told.size)}"
         + ("" if told.n_rows is None else f", {told.n_rows:,} rows"),
     ]
+    lines.append(f"  seen by {seen_by(told)}" + ("" if told.state == "published" else ", once it is published"))
     lines += [f"  tags: {', '.join(told.tags)}"] if told.tags else []
     lines += [f"  embargo until {told.embargo_until}"] if told.embargo_until else []
     if told.state == "failed":

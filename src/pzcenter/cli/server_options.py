@@ -11,10 +11,10 @@ import typer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from pzcenter.client import PZClient
+    from pzcenter.client import Product, PZClient
     from pzcenter.client.downloads import Progress
 
-__all__ = ["ProductKey", "ServerName", "bars", "client_of", "pairs_of"]
+__all__ = ["ProductKey", "ServerName", "bars", "client_of", "pairs_of", "seen_by"]
 
 ServerName = Annotated[
     str | None,
@@ -85,3 +85,10 @@ def pairs_of(texts: list[str] | None, option: str) -> dict[str, str]:
             raise ConfigError(f"{option} {text!r}: expected COLUMN=NAME")
         found[name] = value
     return found
+
+
+def seen_by(product: Product) -> str:
+    """Who sees a published product; without a release nobody needs rights."""
+    if product.visibility == "release":
+        return "everybody with an account" if product.release is None else f"everybody with rights to {product.release}"
+    return {"shared": "the groups and people that it is shared with", "private": "its owner alone"}[product.visibility]

@@ -131,7 +131,10 @@ def create_product(request: Request) -> Reply:
     if kind not in PRODUCT_TYPES:
         raise NotFoundError(f"no product type {kind!r}; there are {', '.join(PRODUCT_TYPES)}")
     if words["release"] is not None and kind == "redshift_catalog":
-        raise UsageError(f"Release must be null on {PRODUCT_TYPES[kind][1]}s products.")
+        raise UsageError(
+            f"Release must be null on {PRODUCT_TYPES[kind][1]}s products. Spectroscopic redshifts belong to no data "
+            "release: leave it out."
+        )
     if words["release"] is not None and words["release"] not in request.user.releases:
         raise NotFoundError(f"no release {words['release']!r} that you have rights to")
     if words["official"] and not request.user.curates:

@@ -34,8 +34,8 @@ __all__ = ["VISIBILITIES", "router"]
 router = APIRouter(include_in_schema=False)
 MOST_GROUPS = 1000
 VISIBILITIES = (
-    ("release", "everybody with the rights to its release"), ("shared", "groups and people named here"),
-    ("private", "only its owner"),
+    ("release", "everybody with the rights to its release; if it has none, everybody with an account"),
+    ("shared", "groups and people named here"), ("private", "only its owner"),
 )  # fmt: skip
 FOR_PEOPLE = (UsageError, ConflictError, NotFoundError, QuotaError, PreconditionError)
 

@@ -33,7 +33,8 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     environment.filters |= {
-        name: getattr(shown, name) for name in ("ago", "count", "day", "moment", "number", "size", "state_words")
+        name: getattr(shown, name)
+        for name in ("ago", "count", "day", "moment", "number", "seen_by", "size", "state_words")
     }
     environment.globals["asset"] = _asset
     return environment

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import math
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-__all__ = ["ago", "count", "day", "moment", "number", "size", "state_words"]
+if TYPE_CHECKING:
+    from pzcenter.server.storage.products import Product
+
+__all__ = ["ago", "count", "day", "moment", "number", "seen_by", "size", "state_words"]
 
 MISSING = "\N{EN DASH}"
 UNITS = ("bytes", "kB", "MB", "GB", "TB", "PB")
@@ -73,3 +76,10 @@ def ago(value: datetime | None) -> str:
 def state_words(value: object) -> str:
     """A state, or a visibility, in words of the page."""
     return STATE_WORDS.get(str(value), str(value))
+
+
+def seen_by(product: Product) -> str:
+    """Who sees a product once it is published, as far as its visibility says; without a release nobody needs rights."""
+    if product.visibility == "release" and product.release_id is None:
+        return "everybody with an account"
+    return state_words(product.visibility)

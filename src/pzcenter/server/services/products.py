@@ -43,6 +43,10 @@ __all__ = [
 
 WITHOUT_RELEASE = {"redshift_catalog"}
 """Types that belong to no release."""
+WHY_WITHOUT_RELEASE = (
+    "Spectroscopic redshifts belong to no data release: leave it out. Once it is published, everybody with an account "
+    "sees the product; where that is too wide, share it with groups or people, or keep it private."
+)
 WITHOUT_CODE = {"redshift_catalog", "training_set", "training_results"}
 """Types that no photo-z code made."""
 REQUIRED_COLUMNS = {"redshift_catalog": ("RA", "Dec", "z"), "training_set": ("z",), "object_catalog": ("RA", "Dec")}
@@ -131,7 +135,7 @@ def create_product(services: Services, session: Session, principal: Principal, n
         raise NotFoundError(f"no product type {new.product_type!r}; there are {names}")
     display_name = _name(new.display_name)
     if new.release is not None and kind.name in WITHOUT_RELEASE:
-        raise UsageError(f"Release must be null on {kind.display_name}s products.")
+        raise UsageError(f"Release must be null on {kind.display_name}s products. {WHY_WITHOUT_RELEASE}")
     if new.pz_code and kind.name in WITHOUT_CODE:
         raise UsageError(f"Pz Code must be null on {kind.display_name}s products.")
     if new.official and not principal.curates:

@@ -38,7 +38,9 @@ class FieldError(UsageError):
 def broken_rule(error: UsageError) -> UsageError:
     """An error of the services with the field that it is about, where its words name one."""
     fields = [field for start, field in RULES.items() if str(error).startswith(start)]
-    return FieldError(fields[0], str(error)) if fields else error
+    # The first sentence is what programs of the first interface know.
+    first, mark, _ = str(error).partition(". ")
+    return FieldError(fields[0], f"{first}." if mark else first) if fields else error
 
 
 def tell(_request: Request, error: PZCenterError, status: int) -> JSONResponse:
