@@ -83,7 +83,7 @@ def test_deletion_asks_for_the_name(browser, made, principal, uid, services):
     assert send(client, f"{address}/delete", name="my cat").status_code == 400
     assert client.get(address).status_code == 200
     assert send(client, f"{address}/delete", name="My Cat v1.0 (test)").status_code == 303
-    assert client.get(address).status_code == 404
+    assert client.get(address).status_code == 410
     with services.database.reading() as session:
         assert session.get(Product, number).state is ProductState.DELETED
 
