@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pzcenter.cli.options import FLAG, JsonOutput
-from pzcenter.cli.server_options import ProductKey, ServerName, bars, client_of, pairs_of
+from pzcenter.cli.server_options import ProductKey, ServerName, bars, client_of, pairs_of, seen_by
 
 if TYPE_CHECKING:
     from pzcenter.client import Product
@@ -178,7 +178,8 @@ def _tell(told: Product, found: list[Any], *, as_json: bool) -> None:
             markup=False, soft_wrap=True,
         )  # fmt: skip
     elif told.state == "registering":
-        stderr().print(f"next: pz server publish {told.id}", markup=False, soft_wrap=True)
+        words = f"next: pz server publish {told.id}; then {seen_by(told)} can see it"
+        stderr().print(words, markup=False, soft_wrap=True)
 
 
 def failed_words(told: Product) -> str:

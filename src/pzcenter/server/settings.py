@@ -198,7 +198,8 @@ def read_settings(data_dir: Path, **changes: Any) -> ServerSettings:
     except PermissionError as error:
         raise ConfigError(f"{data_dir} cannot be looked at; the user who runs the server must own it") from error
     if not there:
-        raise NotFoundError(f"no server in {data_dir} ({SETTINGS_NAME} is missing); make one with: pz serve --init")
+        words = f"no server in {data_dir} ({SETTINGS_NAME} is missing)"
+        raise NotFoundError(f"{words}; make one with: pz serve --init {data_dir}")
     try:
         settings = yaml.safe_load(path.read_text()) or {}
     except (yaml.YAMLError, OSError, UnicodeDecodeError) as error:
