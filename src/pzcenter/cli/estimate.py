@@ -194,10 +194,11 @@ def _print_report(made: MainLineReport, *, as_json: bool) -> None:
     notes = [] if made.skinny is None else list(made.skinny.notes)
     if made.n_train_in_reach:
         notes.append(
-            f"the model was trained on {made.n_train_in_reach:,} objects, and those of them that are here took part in "
-            "the test: --trained-on TABLE keeps them out"
+            f"the model was trained on {made.n_train_in_reach:,} objects; any of them that are here took part in the "
+            "test: --trained-on TABLE keeps them out"
         )
-    flagged = {} if made.skinny is None else made.skinny.n_flagged
+    flagged = ({} if made.skinny is None else made.skinny.n_flagged) | made.n_flagged
+    notes += made.notes
     quality = None if made.metrics is None else metrics_json(made.metrics)
     if as_json:
         print_json(

@@ -178,8 +178,8 @@ def _tell(told: Product, found: list[Any], *, as_json: bool) -> None:
             markup=False, soft_wrap=True,
         )  # fmt: skip
     elif told.state == "registering":
-        words = f"next: pz server publish {told.id}; then {seen_by(told)} can see it"
-        stderr().print(words, markup=False, soft_wrap=True)
+        following = f"next: pz server publish {told.id}; then {seen_by(told)} can see it"
+        stderr().print(following, markup=False, soft_wrap=True)
 
 
 def failed_words(told: Product) -> str:

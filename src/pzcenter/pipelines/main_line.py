@@ -10,6 +10,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 import pzcenter
 from pzcenter.catalogs import is_skinny, make_skinny, open_catalog
 from pzcenter.catalogs.provenance import provenance_record, write_provenance
@@ -28,11 +30,11 @@ from pzcenter.pipelines.prepare import (
 )
 from pzcenter.pipelines.run import RunReport, run_estimate
 from pzcenter.pipelines.truth import read_redshifts
+from pzcenter.schema import PZFlag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from pzcenter.catalogs.skinny import SkinnyReport
@@ -60,6 +62,9 @@ class MainLineReport:
         What there is to look at, by name.
     n_train_in_reach : int
         Objects that the model was trained on and that nobody named to be kept out of the validation.
+    n_flagged : dict of str to int
+        Objects of the PZ table by flag, where there are any.
+    notes : tuple of str
     """
 
     destination: Path
@@ -68,6 +73,8 @@ class MainLineReport:
     metrics: MetricTable | None
     paths: dict[str, Path] = field(default_factory=dict)
     n_train_in_reach: int = 0
+    n_flagged: dict[str, int] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
 
 def estimate_catalog(
@@ -249,7 +256,25 @@ def estimate_catalog(
     paths["provenance"] = write_provenance(destination, record)
     training = load_model(model_path).training
     in_reach = training is not None and training_ids is None and metrics is not None
-    return MainLineReport(destination, run, cut, metrics, paths, training.n_obj if training and in_reach else 0)
+    flagged, known_classes = _flags_of(paths["pz"], CLASS_COLUMNS if classes is not None else {})
+    told = tuple(f"{n:,} of {run.n_obj:,} objects have {name} of {classes}" for name, n in known_classes.items())
+    return MainLineReport(
+        destination, run, cut, metrics, paths, training.n_obj if training and in_reach else 0, flagged, told
+    )
+
+
+def _flags_of(pz: Path, classes: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
+    """Objects with each flag of the PZ table, and with a probability of each class; one pass over their columns."""
+    catalog = open_catalog(pz)
+    columns = [name for name in classes if name in catalog.column_names]
+    flagged, known = dict.fromkeys((flag.name or "" for flag in PZFlag), 0), dict.fromkeys(columns, 0)
+    for batch in catalog.batches(["flags", *columns]):
+        flags = batch.column("flags").to_numpy()
+        for flag in PZFlag:
+            flagged[flag.name or ""] += int(np.count_nonzero(flags & int(flag)))
+        for name in columns:
+            known[name] += int(np.isfinite(batch.column(name).to_numpy(zero_copy_only=False)).sum())
+    return {name: n for name, n in flagged.items() if n}, known
 
 
 def _has_redshifts(skinny: Path) -> bool:

@@ -130,7 +130,7 @@ def train_model(
     config = survey_settings(source, method, config, mapping=mapping)
     with tempfile.TemporaryDirectory(prefix="pz-train-", dir=work) as folder:
         skinny = _skinny_of(source, Path(folder) / "skinny", mapping, lambda done, text: tell(0.2 * done, text))
-        photometry, z_spec = read_training_set(skinny, redshifts=redshifts, n_max=n_max)
+        photometry, z_spec = read_training_set(skinny, redshifts=redshifts, n_max=n_max, named=source)
         mapping_name = (open_catalog(skinny).schema.metadata or {}).get(_MAPPING_KEY, b"").decode() or None
     assert photometry.object_id is not None
     kept_out = held_out_rows(photometry.object_id, 0.0 if test is not None else hold_out)
@@ -246,7 +246,7 @@ def read_test_set(
     """
     with tempfile.TemporaryDirectory(prefix="pz-test-", dir=work) as folder:
         skinny = _skinny_of(source, Path(folder) / "skinny", mapping)
-        return read_training_set(skinny, redshifts=redshifts, bands=bands, n_max=n_max)
+        return read_training_set(skinny, redshifts=redshifts, bands=bands, n_max=n_max, named=source)
 
 
 def _skinny_of(
@@ -274,6 +274,7 @@ def read_training_set(
     redshifts: str | os.PathLike[str] | None = None,
     bands: Sequence[str] | None = None,
     n_max: int = 1_000_000,
+    named: str | os.PathLike[str] | None = None,
 ) -> tuple[Photometry, NDArray[np.float64]]:
     """Photometry and redshifts of the objects of a skinny table that have one.
 
@@ -285,6 +286,8 @@ def read_training_set(
     bands : sequence of str, optional
         All of the table by default.
     n_max : int
+    named : path, optional
+        What messages call the table, where it was made of another one.
 
     Returns
     -------
@@ -302,7 +305,7 @@ def read_training_set(
     columns = ["objectId", *(f"flux{kind}_{band}" for band in wanted for kind in ("", "_err")), "flags"]
     if known is None:
         if "z_spec" not in catalog.column_names:
-            raise EmptyTableError(f"{skinny} has no column z_spec; give a table of redshifts")
+            raise EmptyTableError(f"{named or skinny} has no known redshifts; give a table of them (--redshifts)")
         columns.append("z_spec")
     kept, z_kept = [], []
     for batch in catalog.batches(columns):
@@ -313,7 +316,9 @@ def read_training_set(
             kept.append(batch.take(pa.array(rows)))
             z_kept.append(z[rows])
     if not kept:
-        raise EmptyTableError(f"no object of {skinny} has a known redshift in {redshifts or 'its column z_spec'}")
+        ids = catalog.read(["objectId"]).column("objectId").to_pylist()[:2]
+        of = "itself" if known is None else f"{redshifts}, whose ids are such as {known.object_id[:2].tolist()}"
+        raise EmptyTableError(f"no object of {named or skinny} (ids such as {ids}) has a known redshift in {of}")
     table, z_spec = pa.Table.from_batches(kept), np.concatenate(z_kept)
     table = table.replace_schema_metadata(catalog.schema.metadata)
     if z_spec.size > n_max:

@@ -48,10 +48,12 @@ def test_run_has_no_extra_columns_by_itself(room, tmp_path):
 
 
 def test_class_probabilities_are_joined_by_id(room, tmp_path):
-    estimate_catalog(
+    made = estimate_catalog(
         room / "target.parquet", tmp_path / "run", model=room / "tz", report=False, workers=1,
         classes=room / "classes.parquet",
     )  # fmt: skip
+    assert made.n_flagged["star_like"] == 50
+    assert f"100 of {made.run.n_obj:,} objects have p_star" in made.notes[0]
     core = core_of(tmp_path / "run")
     ids, p_star = core.column("objectId").to_numpy(), core.column("p_star").to_numpy()
     np.testing.assert_allclose(p_star[ids < 100], np.where(ids[ids < 100] % 2, 0.9, 0.1), rtol=1e-6)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import h5py
 import numpy as np
@@ -110,6 +111,14 @@ def test_prior_of_the_pz_is_asked_for(room, tmp_path):
     assert "flat prior" in estimate_nz(room / "run", tmp_path / "nz", flat, page=False).notes[0]
 
 
+def test_templates_have_no_histogram_for_a_prior(room, tmp_path, monkeypatch):
+    name = "pzcenter.pipelines.nz.estimate.parse_manifest"
+    monkeypatch.setattr(name, lambda *_, **__: SimpleNamespace(estimator="template"))
+    with pytest.raises(ConfigError, match="no histogram of redshifts stands for it"):
+        estimate_nz(room / "run", tmp_path / "nz", NzSettings(method="hierarchical", n_sample=10, n_iter=40))
+    assert not (tmp_path / "nz").exists()
+
+
 def test_objects_with_flags_are_left_out_and_counted(room, tmp_path):
     made = estimate_nz(
         room / "run", tmp_path / "nz", NzSettings(bins="0,3", n_sample=5, exclude=("broad_0p2",)), page=False
@@ -133,6 +142,7 @@ def test_objects_with_flags_are_left_out_and_counted(room, tmp_path):
         ({"point": "z_spec"}, "z_best"),
         ({"n_sample": 1}, "2 samples"),
         ({"step": 0.0}, "positive"),
+        ({"step": 5.0, "bins": "0.2,0.8"}, "wider than the narrowest bin, 0.6"),
         ({"groups": "sky"}, "no positions"),
         ({"groups": "moon"}, "random or sky"),
         ({"prior": "mine"}, "flat"),

@@ -288,3 +288,9 @@ def test_bins_of_known_redshifts_keep_a_shared_cell_apart():
 def test_reweighting_without_common_cells_is_refused():
     with pytest.raises(EmptyTableError):
         reweighted_nz(np.array([[5], [0]]), np.array([1], np.int32), np.array([0.5]), EDGES)
+
+
+def test_ends_of_bins_are_those_of_estimates_in_single_precision():
+    z = np.array([0.6, 0.69, 0.7, 1.05, 1.06, 2.9], dtype=np.float32)
+    bins = SampleBins.from_edges([0.6, 0.7, 1.06, 2.9])
+    assert bins.assign(z).tolist() == bins.assign(z.astype(np.float64).round(6)).tolist() == [0, 0, 1, 1, 2, -1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -67,7 +67,7 @@ def parse_bins(text: str) -> SampleBins | int:
         ) from None
 
 
-def equal_bins(points: Iterable[NDArray[np.float64]], n_bin: int) -> SampleBins:
+def equal_bins(points: Iterable[NDArray[np.floating[Any]]], n_bin: int) -> SampleBins:
     """Bins with equal numbers of objects, from one pass; their edges are multiples of 0.001.
 
     Parameters
@@ -88,7 +88,9 @@ def equal_bins(points: Iterable[NDArray[np.float64]], n_bin: int) -> SampleBins:
     """
     counts = np.zeros(round(_TOP / _FINE) + 1, dtype=np.int64)
     for block in points:
-        place = np.clip(np.floor(block / _FINE + 1e-6), 0, counts.size - 1).astype(np.int64)
+        # A little more, since 0.7 in single precision lies below 0.7.
+        place = np.floor(np.asarray(block, dtype=np.float64) / _FINE + 1e-3)
+        place = np.clip(place, 0, counts.size - 1).astype(np.int64)
         counts += np.bincount(place, minlength=counts.size)
     if not counts.any():
         raise EmptyTableError("no object has an estimate")

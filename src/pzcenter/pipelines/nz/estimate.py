@@ -13,6 +13,7 @@ import pyarrow as pa
 from pzcenter.catalogs.provenance import provenance_record
 from pzcenter.errors import ConfigError, EmptyTableError
 from pzcenter.estimators.model_card import read_card
+from pzcenter.estimators.storage import MANIFEST_FILE, parse_manifest
 from pzcenter.pipelines.nz.bins import equal_bins, parse_bins
 from pzcenter.pipelines.nz.cells import reweight_on_cells
 from pzcenter.pipelines.nz.objects import RunObjects
@@ -181,12 +182,15 @@ def estimate_nz(
     started = datetime.now(UTC)
     wanted = settings or NzSettings()
     _check(wanted, training)
+    asked = parse_bins(wanted.bins)
+    _check_cells(asked, wanted.step)
+    if wanted.method == "hierarchical" and wanted.prior not in {"flat", "training"}:
+        _refuse_templates(Path(run) / "model")
     root = prepare_directory(directory, overwrite=overwrite)
     tell = progress or (lambda _done, _text: None)
     objects = RunObjects.open(run, point=wanted.point, exclude=wanted.exclude)
     z_grid = objects.z_grid
     edges = histogram_edges(float(z_grid[0]), float(z_grid[-1]), wanted.step)
-    asked = parse_bins(wanted.bins)
     tell(0.0, "reading the table")
     bins = asked if isinstance(asked, SampleBins) else equal_bins((each.point for each in objects.blocks()), asked)
     notes = []
@@ -375,6 +379,23 @@ def _prior(
     in_cell = counts @ (shared / (high - low)[:, None]) + 0.5
     words = f"prior in the p(z): the {int(counts.sum()):,} training redshifts of the model's card"
     return in_cell / in_cell.sum(), words
+
+
+def _check_cells(bins: SampleBins | int, step: float) -> None:
+    if not isinstance(bins, SampleBins):
+        return
+    narrowest = min(high - low for low, high in zip(bins.low, bins.high, strict=True))
+    if step > narrowest * (1 + 1e-9):
+        raise ConfigError(f"cells of {step:g} are wider than the narrowest bin, {narrowest:g} (--step)")
+
+
+def _refuse_templates(path: Path) -> None:
+    manifest = path / MANIFEST_FILE
+    if manifest.is_file() and parse_manifest(manifest.read_bytes(), where=str(path)).estimator == "template":
+        raise ConfigError(
+            "the prior of a template fit depends on magnitude and type: no histogram of redshifts stands for it. Take "
+            "the methods stack or som; or say --prior training or flat, knowing that it is another one"
+        )
 
 
 def _inferred(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
@@ -49,7 +49,7 @@ class ObjectBlock:
     """
 
     object_id: NDArray[np.int64]
-    point: NDArray[np.float64]
+    point: NDArray[np.floating[Any]]
     pdf: NDArray[np.float32] | None = None
     healpix: NDArray[np.int64] | None = None
     photometry: pa.Table | None = None
@@ -162,7 +162,7 @@ class RunObjects:
                 part = pz.take(pa.array(chosen))
                 yield ObjectBlock(
                     object_id=part.column("objectId").to_numpy(),
-                    point=part.column(self.point).to_numpy().astype(np.float64),
+                    point=part.column(self.point).to_numpy(),
                     pdf=None if pdf is None else _unpacked(pdf.take(pa.array(chosen)), z_grid),
                     healpix=part.column("_healpix_29").to_numpy() if positions else None,
                     photometry=None if skinny is None else skinny.take(pa.array(chosen)),

@@ -86,7 +86,10 @@ class SampleBins:
         ndarray of int16, (n_obj,)
             -1 where it is in none, or not finite.
         """
-        values = np.asarray(point, dtype=np.float64)
-        found = np.searchsorted(np.asarray(self.low), values, side="right") - 1
-        inside = (found >= 0) & (values < np.asarray(self.high)[np.maximum(found, 0)])
+        values = np.asarray(point)
+        # Ends as the estimates are stored: 0.7 in single precision is less than in double, and is in the bin from 0.7.
+        kind = values.dtype if values.dtype == np.float32 else np.float64
+        low, high = np.asarray(self.low, dtype=kind), np.asarray(self.high, dtype=kind)
+        found = np.searchsorted(low, values, side="right") - 1
+        inside = (found >= 0) & (values < high[np.maximum(found, 0)])
         return np.where(inside, found, -1).astype(np.int16)
