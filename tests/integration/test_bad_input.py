@@ -287,11 +287,17 @@ def estimate_words(source, out, model):
     return ("estimate", source, out, "--model", model, "--rows-per-partition", ROWS_PER_PARTITION)
 
 
+def heed_ctrl_c():
+    """Also where these tests run in the background of a shell, which has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def stopped(command, out, how):
     """Start the command in a group of its own and send a signal when some partitions are done."""
     process = subprocess.Popen(
-        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
-    )
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - nothing runs in threads here
+    )  # fmt: skip
     journal = out / "journal.jsonl"
     deadline = time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:

@@ -173,10 +173,18 @@ module.run_estimate(sys.argv[1], sys.argv[2], sys.argv[3])
 """
 
 
+def heed_ctrl_c():
+    """Also where these tests run in the background of a shell, which has it ignored."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGINT])
 def test_a_killed_run_continues_to_the_same_bytes(skinny, model, finished, tmp_path, how):
     root = tmp_path / "out"
-    child = subprocess.Popen([sys.executable, "-c", KILLED, skinny, root, model], stderr=subprocess.DEVNULL)
+    child = subprocess.Popen(
+        [sys.executable, "-c", KILLED, skinny, root, model], stderr=subprocess.DEVNULL,
+        preexec_fn=heed_ctrl_c,  # noqa: PLW1509 - nothing runs in threads here
+    )  # fmt: skip
     journal, deadline = root / "journal.jsonl", time.monotonic() + 120
     while time.monotonic() < deadline and child.poll() is None:
         if journal.exists() and sum("files" in json.loads(line) for line in journal.read_text().splitlines()) >= 1:
