@@ -33,7 +33,7 @@ from pzcenter.pipelines.truth import read_redshifts
 from pzcenter.schema import PZFlag
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -212,7 +212,8 @@ def estimate_catalog(
         progress=lambda done, total: tell("estimate", done / max(total, 1), f"{done} of {total} objects"),
     )
     paths = {name: destination / name for name in ("pz", "pz_pdf", "model")}
-    counts = _counts(cut, run) | _class_counts(destination)
+    known_classes = _class_counts(destination)
+    counts = _counts(cut, run) | {f"objects with {name}": n for name, n in known_classes.items()}
     record = provenance_record(
         "estimate",
         started=started,
@@ -256,25 +257,22 @@ def estimate_catalog(
     paths["provenance"] = write_provenance(destination, record)
     training = load_model(model_path).training
     in_reach = training is not None and training_ids is None and metrics is not None
-    flagged, known_classes = _flags_of(paths["pz"], CLASS_COLUMNS if classes is not None else {})
-    told = tuple(f"{n:,} of {run.n_obj:,} objects have {name} of {classes}" for name, n in known_classes.items())
+    joined = {} if classes is None else known_classes
+    told = tuple(f"{n:,} of {run.n_obj:,} objects have {name} of {classes}" for name, n in joined.items())
     return MainLineReport(
-        destination, run, cut, metrics, paths, training.n_obj if training and in_reach else 0, flagged, told
-    )
+        destination, run, cut, metrics, paths, training.n_obj if training and in_reach else 0,
+        _flags_of(paths["pz"]), told,
+    )  # fmt: skip
 
 
-def _flags_of(pz: Path, classes: Iterable[str]) -> tuple[dict[str, int], dict[str, int]]:
-    """Objects with each flag of the PZ table, and with a probability of each class; one pass over their columns."""
-    catalog = open_catalog(pz)
-    columns = [name for name in classes if name in catalog.column_names]
-    flagged, known = dict.fromkeys((flag.name or "" for flag in PZFlag), 0), dict.fromkeys(columns, 0)
-    for batch in catalog.batches(["flags", *columns]):
+def _flags_of(pz: Path) -> dict[str, int]:
+    """Objects of the PZ table with each flag, where there are any."""
+    flagged = dict.fromkeys(PZFlag, 0)
+    for batch in open_catalog(pz).batches(["flags"]):
         flags = batch.column("flags").to_numpy()
-        for flag in PZFlag:
-            flagged[flag.name or ""] += int(np.count_nonzero(flags & int(flag)))
-        for name in columns:
-            known[name] += int(np.isfinite(batch.column(name).to_numpy(zero_copy_only=False)).sum())
-    return {name: n for name, n in flagged.items() if n}, known
+        for flag in flagged:
+            flagged[flag] += int(np.count_nonzero(flags & int(flag)))
+    return {flag.name or "": n for flag, n in flagged.items() if n}
 
 
 def _has_redshifts(skinny: Path) -> bool:
@@ -291,14 +289,14 @@ def _counts(cut: SkinnyReport | None, run: RunReport) -> dict[str, int]:
 
 
 def _class_counts(destination: Path) -> dict[str, int]:
-    """Objects whose class probabilities are known, where the table has any."""
+    """Objects whose probability of each class is known, where the table has any."""
     catalog = open_catalog(destination / "pz")
     names = [name for name in CLASS_COLUMNS if name in catalog.column_names]
-    counts = {f"objects with {name}": 0 for name in names}
+    counts = dict.fromkeys(names, 0)
     for batch in catalog.batches(names) if names else ():
         for name in names:
             values = batch.column(name).to_numpy(zero_copy_only=False)
-            counts[f"objects with {name}"] += int((values == values).sum())  # noqa: PLR0124 - NaN differs from itself
+            counts[name] += int((values == values).sum())  # noqa: PLR0124 - NaN differs from itself
     return counts
 
 
