@@ -13,6 +13,7 @@ from pzcenter.catalogs.columns import require_columns
 from pzcenter.errors import ColumnError, UsageError
 from pzcenter.server.services.access import product_for
 from pzcenter.server.services.registry import plain_value
+from pzcenter.server.services.tables.conditions import check_conditions, fulfilling
 from pzcenter.server.services.tables.opening import naming, open_file, source_of
 from pzcenter.server.services.tables.rows import Deadline, pieces, rows_at, rows_between, stream
 from pzcenter.server.services.tables.sources import local_view
@@ -33,7 +34,6 @@ __all__ = ["MAX_LIMIT", "PageColumn", "TablePage", "table_page"]
 MAX_LIMIT = 1000
 MAX_COLUMNS = 200
 MAX_SORTED = 100_000
-MAX_CONDITIONS = 10
 SECONDS = 20.0
 GATHERED = 200_000
 
@@ -151,8 +151,7 @@ def _check(offset: int, limit: int, sort: str | None, where: Sequence[Condition]
         raise UsageError(f"offset {offset}, limit {limit}: accepted are an offset from 0 and 1 to {MAX_LIMIT} rows")
     if sort is not None and offset + limit > MAX_SORTED:
         raise UsageError(f"sorted tables are shown to row {MAX_SORTED:,}; sort the other way round, or set conditions")
-    if len(where) > MAX_CONDITIONS:
-        raise UsageError(f"{len(where)} conditions; at most {MAX_CONDITIONS} are accepted")
+    check_conditions(where)
 
 
 def _wanted(catalog: Catalog, columns: Sequence[str] | None, name: str) -> list[str]:
@@ -199,10 +198,7 @@ def _chosen(
     best = _Best(offset + limit, name, descending=bool(sort and sort.startswith("-")))
     n_rows = position = 0
     for batch in stream(catalog, keys, deadline):
-        mask = np.ones(batch.num_rows, dtype=bool)
-        for each in where:
-            mask &= each.holds(batch.column(each.column)).to_numpy(zero_copy_only=False)
-        here = np.flatnonzero(mask)
+        here = np.flatnonzero(fulfilling(batch, where))
         best.add(here + position, batch.column(name).take(pa.array(here)) if name else None)
         n_rows += here.size
         position += batch.num_rows

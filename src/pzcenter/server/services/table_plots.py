@@ -9,8 +9,9 @@ import numpy as np
 import pyarrow as pa
 
 from pzcenter.catalogs.columns import require_columns
-from pzcenter.errors import ColumnError, UsageError
+from pzcenter.errors import ColumnError
 from pzcenter.server.services.access import product_for
+from pzcenter.server.services.tables.conditions import check_conditions, fulfilling
 from pzcenter.server.services.tables.opening import naming, open_file, source_of
 from pzcenter.server.services.tables.rows import Deadline, stream
 from pzcenter.server.services.tables.sources import local_view
@@ -33,7 +34,6 @@ SAMPLED = 2000
 INNER = 0.001, 0.999
 """Share of the values below the ends of an axis, before the ends are moved out a little."""
 SECONDS = 20.0
-MAX_CONDITIONS = 10
 
 
 @dataclass(frozen=True, eq=False)
@@ -108,8 +108,7 @@ def table_plot(
     """
     with services.database.reading() as session:
         source = source_of(product_for(session, principal, product_id))
-    if len(where) > MAX_CONDITIONS:
-        raise UsageError(f"{len(where)} conditions; at most {MAX_CONDITIONS} are accepted")
+    check_conditions(where)
     catalog = open_file(services, source)
     with naming(local_view(services, source), source.name):
         axes = [name for name in (x, y) if name]
@@ -133,9 +132,7 @@ def _values(
     """Values of each axis, of the rows that fulfil the conditions, batch by batch."""
     columns = list(dict.fromkeys([*axes, *(each.column for each in where)]))
     for batch in stream(catalog, columns, deadline):
-        mask = np.ones(batch.num_rows, dtype=bool)
-        for each in where:
-            mask &= each.holds(batch.column(each.column)).to_numpy(zero_copy_only=False)
+        mask = fulfilling(batch, where)
         numbers = (batch.column(name).cast(pa.float64(), safe=False) for name in axes)
         yield [np.asarray(each.to_numpy(zero_copy_only=False), dtype=np.float64)[mask] for each in numbers]
 

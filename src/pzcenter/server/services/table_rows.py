@@ -5,13 +5,13 @@ from __future__ import annotations
 import tempfile
 from typing import IO, TYPE_CHECKING
 
-import numpy as np
 import pyarrow as pa
 from pyarrow import csv
 
 from pzcenter.catalogs.columns import require_columns
-from pzcenter.errors import QuotaError, UsageError
+from pzcenter.errors import QuotaError
 from pzcenter.server.services.access import product_for
+from pzcenter.server.services.tables.conditions import check_conditions, fulfilling
 from pzcenter.server.services.tables.opening import naming, open_file, source_of
 from pzcenter.server.services.tables.rows import Deadline, stream
 from pzcenter.server.services.tables.sources import local_view
@@ -29,7 +29,6 @@ __all__ = ["MAX_BYTES", "MAX_ROWS", "selected_rows"]
 MAX_ROWS, MAX_BYTES = 1_000_000, 200 * 2**20
 """Who wants more downloads the file."""
 SECONDS = 60.0
-MAX_CONDITIONS = 10
 
 
 def selected_rows(
@@ -68,8 +67,7 @@ def selected_rows(
     with services.database.reading() as session:
         product = product_for(session, principal, product_id)
         source, number = source_of(product), product.id
-    if len(where) > MAX_CONDITIONS:
-        raise UsageError(f"{len(where)} conditions; at most {MAX_CONDITIONS} are accepted")
+    check_conditions(where)
     catalog = open_file(services, source)
     folder = services.settings.data_dir / "incoming"
     folder.mkdir(exist_ok=True)
@@ -91,9 +89,7 @@ def _write(catalog: Catalog, columns: list[str], where: Sequence[Condition], fil
     deadline, n_rows = Deadline(SECONDS, "this selection"), 0
     with csv.CSVWriter(file, schema) as writer:
         for batch in stream(catalog, columns, deadline):
-            mask = np.ones(batch.num_rows, dtype=bool)
-            for each in where:
-                mask &= each.holds(batch.column(each.column)).to_numpy(zero_copy_only=False)
+            mask = fulfilling(batch, where)
             n_rows += int(mask.sum())
             writer.write_batch(batch.filter(pa.array(mask)).cast(schema))
             if n_rows > MAX_ROWS or file.tell() > MAX_BYTES:
