@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -9,7 +10,7 @@ from urllib.parse import quote
 from pzcenter.client import answers
 from pzcenter.client.answers import read_as
 from pzcenter.client.downloads import below, download_steps, safe_name
-from pzcenter.client.exchange import Sleep, Steps
+from pzcenter.client.exchange import Steps, pauses
 from pzcenter.client.procedures import key_of
 from pzcenter.errors import NotFoundError, TransientError, UsageError
 
@@ -28,8 +29,6 @@ __all__ = [
 ]  # fmt: skip
 
 RESULTS = "validation_results"
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
-"""Seconds between two looks for scores."""
 
 
 def challenges(do: Procedures) -> Steps[list[Challenge]]:
@@ -123,18 +122,15 @@ def submissions(do: Procedures, name: str) -> Steps[list[Submission]]:
 def wait_for_scores(do: Procedures, name: str, submission: Submission | str, seconds: float) -> Steps[Submission]:
     """Look until a submission has its scores, or a reason for having none."""
     uid = submission if isinstance(submission, str) else submission.uid
-    waited, pause = 0.0, FIRST_PAUSE
-    while True:
+    for pause in chain(pauses(seconds), [None]):
         mine = next((each for each in (yield from submissions(do, name)) if each.uid == uid), None)
         if mine is None:
             raise NotFoundError(f"no submission {uid} to {name}")
         if not mine.waits:
             return mine
-        if waited >= seconds:
-            raise TransientError(f"submission {uid} had no scores after {seconds:g} s; they may come later")
-        pause = min(pause, seconds - waited)
-        yield Sleep(pause)
-        waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE)
+        if pause is not None:
+            yield pause
+    raise TransientError(f"submission {uid} had no scores after {seconds:g} s; they may come later")
 
 
 def leaderboard(do: Procedures, name: str) -> Steps[list[Standing]]:

@@ -8,13 +8,13 @@ tried again, and turns refusals into errors.
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Iterator
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from pzcenter.errors import SourceUnavailableError
 
-__all__ = ["Answer", "BrokenExchangeError", "Retries", "Send", "Sink", "Sleep", "Steps", "answered"]
+__all__ = ["Answer", "BrokenExchangeError", "Retries", "Send", "Sink", "Sleep", "Steps", "answered", "pauses"]
 
 T = TypeVar("T")
 Sink = Callable[["Answer"], Callable[[bytes], None] | None]
@@ -23,6 +23,8 @@ Sink = Callable[["Answer"], Callable[[bytes], None] | None]
 TRY_AGAIN = {429, 502, 503, 504}
 NOTHING_DONE = {429, 503}
 """What was asked for has surely not begun."""
+FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
+"""Seconds between two looks at something that is under way."""
 SAFE_TWICE = {"GET", "HEAD", "OPTIONS", "PUT", "DELETE"}
 
 
@@ -59,6 +61,24 @@ class Sleep:
     """A pause, seconds."""
 
     seconds: float
+
+
+def pauses(seconds: float) -> Iterator[Sleep]:
+    """Growing pauses between looks at something that is under way, together no longer than a time.
+
+    Parameters
+    ----------
+    seconds : float
+
+    Yields
+    ------
+    Sleep
+    """
+    waited, pause = 0.0, FIRST_PAUSE
+    while waited < seconds:
+        pause = min(pause, seconds - waited)
+        yield Sleep(pause)
+        waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE)
 
 
 @dataclass(frozen=True)

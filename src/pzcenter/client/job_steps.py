@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 from pzcenter.client import answers
 from pzcenter.client.answers import read_as
-from pzcenter.client.exchange import Sleep, Steps
+from pzcenter.client.exchange import Steps, pauses
 from pzcenter.client.procedures import key_of
 from pzcenter.errors import TransientError
 
@@ -18,9 +19,6 @@ if TYPE_CHECKING:
     from pzcenter.client.procedures import Procedures, Which
 
 __all__ = ["job", "job_log", "jobs", "pipelines", "rerun_job", "start_job", "stop_job", "wait_for_job"]
-
-FIRST_PAUSE, LONGEST_PAUSE = 1.0, 10.0
-"""Seconds between two looks at a job."""
 
 
 def pipelines(do: Procedures) -> Steps[list[Pipeline]]:
@@ -85,18 +83,15 @@ def wait_for_job(
     do: Procedures, which: Job | str, seconds: float, progress: Callable[[Job], None] | None
 ) -> Steps[Job]:
     """Look until it has ended."""
-    waited, pause = 0.0, FIRST_PAUSE
-    while True:
+    for pause in chain(pauses(seconds), [None]):
         told = yield from job(do, which)
         if progress is not None:
             progress(told)
         if told.ended:
             return told
-        if waited >= seconds:
-            raise TransientError(f"job {told.uid} had not ended after {seconds:g} s; it is {told.state}")
-        pause = min(pause, seconds - waited)
-        yield Sleep(pause)
-        waited, pause = waited + pause, min(2 * pause, LONGEST_PAUSE)
+        if pause is not None:
+            yield pause
+    raise TransientError(f"job {told.uid} had not ended after {seconds:g} s; it is {told.state}")
 
 
 def _path(which: Job | str) -> str:

@@ -13,7 +13,7 @@ from pzcenter.server.http.patterns import NAME
 
 __all__ = [
     "MAX_ID", "Body", "Code", "Identifier", "LongText", "Name", "ProductKey", "Sha256", "ShortText", "Tag", "Text",
-    "Word",
+    "Uid", "Word",
 ]  # fmt: skip
 
 NO_NUL = r"^[^\x00]*$"
@@ -34,6 +34,8 @@ Word = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=NAM
 Code = Annotated[str, StringConstraints(min_length=1, max_length=64, pattern=r"^[a-z_]+$")]
 Sha256 = Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")]
 Identifier = Annotated[int, Path(ge=1, le=MAX_ID)]
+Uid = Annotated[str, Path(min_length=12, max_length=12, pattern=r"^[2-9a-z]{12}$", examples=["k3m9x2v7qa4t"])]
+"""Public name of a job or a request for help, in a path."""
 
 
 class Body(BaseModel):

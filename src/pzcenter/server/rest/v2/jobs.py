@@ -6,7 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import select
@@ -14,7 +14,7 @@ from sqlalchemy.orm import Session
 
 from pzcenter.server.http.requests import CurrentServices, SignedIn
 from pzcenter.server.rest.v2.answers import Page
-from pzcenter.server.rest.v2.fields import MAX_ID, Body, Code, Name, Word
+from pzcenter.server.rest.v2.fields import MAX_ID, Body, Code, Name, Uid, Word
 from pzcenter.server.rest.v2.paging import Cursor, Limit, number_of, tell_next, wanted_rows
 from pzcenter.server.services.access import Action, may
 from pzcenter.server.services.jobs import enqueue, process_for, process_log, request_stop, rerun, submit, visible_jobs
@@ -29,7 +29,6 @@ router = APIRouter(tags=["jobs"])
 JobState = StrEnum("JobState", {state.name: state.value.lower() for state in ProcessState})  # type: ignore[misc]
 """Stages of a job."""
 MAX_INPUTS = 50
-Uid = Annotated[str, Path(min_length=12, max_length=12, pattern=r"^[2-9a-z]{12}$", examples=["k3m9x2v7qa4t"])]
 
 
 class PipelineAnswer(BaseModel):

@@ -5,13 +5,13 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response, status
+from fastapi import APIRouter, Query, Request, Response, status
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy.orm import Session
 
 from pzcenter.server.http.requests import CurrentServices, SignedIn
 from pzcenter.server.rest.v2.answers import Page
-from pzcenter.server.rest.v2.fields import MAX_ID, Body, Name, Text, Word
+from pzcenter.server.rest.v2.fields import MAX_ID, Body, Name, Text, Uid, Word
 from pzcenter.server.rest.v2.paging import Cursor, Limit, number_of, tell_next, wanted_rows
 from pzcenter.server.services.help_desk import (
     NewTicket,
@@ -28,8 +28,6 @@ from pzcenter.server.storage.help_desk import Ticket, TicketMessage, TicketState
 __all__ = ["router"]
 
 router = APIRouter(tags=["help desk"])
-
-Uid = Annotated[str, Path(min_length=12, max_length=12, pattern=r"^[2-9a-z]{12}$", examples=["k3m9x2v7qa4t"])]
 
 
 class TicketBody(Body):
