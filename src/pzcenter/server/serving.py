@@ -92,20 +92,22 @@ def make_server(directory: Path, **words: Any) -> NewServer:
     with private_files():
         check_new(directory)
         close_to_others(directory)
+        before = set(directory.iterdir())
+        # Outside of what is taken back: a file that somebody else has made meanwhile is theirs, with all around it.
+        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         try:
-            handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
             with os.fdopen(handle, "w") as file:
                 file.write(settings_text(given))
             settings = read_settings(directory)
             return NewServer(settings, _first_token(settings))
         except BaseException:
-            # Half a server would be in the way of the next try; the directory was empty.
-            _empty(directory)
+            # Half a server would be in the way of the next try.
+            _empty(directory, but=before)
             raise
 
 
-def _empty(directory: Path) -> None:
-    for path in directory.iterdir():
+def _empty(directory: Path, *, but: set[Path]) -> None:
+    for path in set(directory.iterdir()) - but:
         if path.is_dir():
             shutil.rmtree(path, ignore_errors=True)
         else:
@@ -241,15 +243,16 @@ def _answer(settings: ServerSettings, taken: socket.socket, workers: int, tell: 
     import uvicorn
     from uvicorn.supervisors import Multiprocess
 
-    from pzcenter.server.app import create_app
-    from pzcenter.server.asgi import keep_what_is_loaded
-    from pzcenter.server.listening import TellingServer
-
     words: dict[str, Any] = {
         "log_config": None, "access_log": False, "server_header": False, "proxy_headers": False, "ws": "none",
         "timeout_graceful_shutdown": GRACE_SECONDS, "timeout_keep_alive": KEEP_ALIVE_SECONDS,
     }  # fmt: skip
     if workers == 1:
+        # Not where workers do it: loading the service takes seconds.
+        from pzcenter.server.app import create_app
+        from pzcenter.server.asgi import keep_what_is_loaded
+        from pzcenter.server.listening import TellingServer
+
         app = create_app(settings)
         keep_what_is_loaded()
         server = TellingServer(uvicorn.Config(app, **words), tell)

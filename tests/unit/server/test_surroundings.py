@@ -12,7 +12,7 @@ from typer.testing import CliRunner
 
 from pzcenter.cli.app import app
 from pzcenter.errors import ConfigError
-from pzcenter.server import surroundings
+from pzcenter.server import serving, surroundings
 from pzcenter.server.listening import bind
 from pzcenter.server.services.operation.logs import log_to
 from pzcenter.server.settings import ServerSettings
@@ -79,6 +79,22 @@ def test_nothing_is_left_of_a_server_that_could_not_be_made(tmp_path, monkeypatc
     assert list(place.iterdir()) == []
     monkeypatch.delenv("PZ_SERVER_DATABASE_URL")
     assert len(pz("serve", "--init", place).stdout.strip()) == TOKEN_LENGTH
+
+
+def test_what_was_there_before_stays(tmp_path, monkeypatch):
+    kept = tmp_path / "disk" / "lost+found" / "piece"
+    kept.parent.mkdir(parents=True)
+    kept.write_text("found")
+
+    def fail(_settings):
+        (tmp_path / "disk" / "half").write_text("x")
+        raise RuntimeError("no")
+
+    monkeypatch.setattr("pzcenter.server.serving._first_token", fail)
+    with pytest.raises(RuntimeError):
+        serving.make_server(tmp_path / "disk")
+    assert [path.name for path in (tmp_path / "disk").iterdir()] == ["lost+found"]
+    assert kept.read_text() == "found"
 
 
 def test_http_addresses_are_warned_of(tmp_path):
